@@ -1,0 +1,1 @@
+"""How fast and how large the kernel is, as ratios against a peer measured in the same run."""

@@ -1,0 +1,129 @@
+"""What is measured: each measure is a function from a kernelspec's name to one sample, taken on fresh kernels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from statistics import median
+
+from benchmarks.kernels import Kernel, KernelFailed, launched
+from benchmarks.processes import container_ids, container_pids, descendant_pids, pss_bytes, shim_pids
+
+SANDBOXED = "bun_sandbox"
+PEER = "python3"
+WARM_UP_CELLS = 20
+WARM_CELLS = 200
+LINES = 100_000
+IDLE_SECONDS = 2.0
+BURST_KERNELS = 8
+ONE_CPU = {"BUN_SANDBOX_CPUS": "1"}
+
+TRIVIAL = "1+1"
+PRINT_LINES = {
+    "python": f"for i in range({LINES}): print(f'line {{i}}')",
+    "typescript": f"for (let i = 0; i < {LINES}; i++) console.log(`line ${{i}}`)",
+}
+PRINTED = "".join(f"line {i}\n" for i in range(LINES))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One reading, in the measure's unit; `details` explain it; a `fault` says that the kernel did the work wrongly."""
+
+    value: float
+    details: Mapping[str, float] = field(default_factory=dict)
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """The most that counts as met: a multiple of the peer's median, or, `absolute`, a value in the measure's unit."""
+
+    limit: float
+    absolute: bool = False
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One line of the table: a sample of each kernel is taken in turn, `rounds` times, and the medians are compared."""
+
+    name: str
+    title: str
+    unit: str
+    target: Target
+    rounds: int
+    sample: Callable[[str], Sample]
+
+
+def launch(name: str) -> Sample:
+    """Milliseconds from starting the kernel process to the reply to its first cell, which waits in the socket."""
+    with launched(name) as kernel:
+        kernel.reply_to(kernel.send(TRIVIAL))
+        return Sample((time.perf_counter() - kernel.started) * 1e3)
+
+
+def warm(name: str) -> Sample:
+    """Milliseconds from sending a trivial cell to having its reply and idle; the median of 200 cells after 20."""
+    with _warmed_up(name) as kernel:
+        return Sample(median(kernel.execute(TRIVIAL).seconds for _ in range(WARM_CELLS)) * 1e3)
+
+
+def lines(name: str) -> Sample:
+    """Milliseconds from sending a cell that prints 100,000 lines, one call each, to idle; the sandbox has one CPU."""
+    with _warmed_up(name, ONE_CPU) as kernel:
+        if kernel.language not in PRINT_LINES:
+            raise KernelFailed(f"{name} speaks {kernel.language}; the benchmark knows {', '.join(PRINT_LINES)}")
+        execution = kernel.execute(PRINT_LINES[kernel.language])
+    lost = LINES - execution.stdout.count("\n")
+    fault = None if execution.stdout == PRINTED else f"{lost:,} of {LINES:,} lines lost" if lost else "lines altered"
+    details = {"lost lines": lost, "stream messages": execution.stream_messages}
+    return Sample(execution.idle_seconds * 1e3, details, fault)
+
+
+def memory(name: str) -> Sample:
+    """Megabytes (10^6 bytes) of PSS of the kernel and its sandbox, after one cell and 2 s of idle."""
+    with launched(name) as kernel:
+        kernel.reply_to(kernel.send(TRIVIAL))
+        time.sleep(IDLE_SECONDS)  # Not to wait for something: idleness is what is measured.
+        contained = {pid for container in container_ids(kernel.pid) for pid in container_pids(container)}
+        sandbox = contained | descendant_pids(kernel.pid)
+        parts = {
+            "kernel MB": pss_bytes({kernel.pid}) / 1e6,
+            "sandbox MB": pss_bytes(sandbox) / 1e6,
+            "containerd-shim MB (not counted)": pss_bytes(shim_pids(contained)) / 1e6,
+        }
+    fault = "no process of the sandbox found" if name == SANDBOXED and not sandbox else None
+    return Sample(parts["kernel MB"] + parts["sandbox MB"], parts, fault)
+
+
+def burst(name: str) -> Sample:
+    """Milliseconds from starting the first of 8 kernels, none waiting for another, to the last one's first reply."""
+    with ExitStack() as running:
+        kernels = [running.enter_context(launched(name)) for _ in range(BURST_KERNELS)]
+        for kernel, request in [(kernel, kernel.send(TRIVIAL)) for kernel in kernels]:
+            kernel.reply_to(request)
+        return Sample((time.perf_counter() - kernels[0].started) * 1e3)
+
+
+MEASURES = (
+    Measure("launch", "launch → first result", "ms", Target(1.5), 9, launch),
+    Measure("warm", "warm round trip of `1+1`", "ms", Target(1.0), 5, warm),
+    Measure("lines", "100,000 lines at 1 CPU", "ms", Target(1.0), 5, lines),
+    Measure("memory", "idle memory (PSS)", "MB", Target(130.0, absolute=True), 3, memory),
+    Measure("burst", "8 kernels at once → last first result", "ms", Target(2.5), 5, burst),
+)
+
+
+@contextmanager
+def _warmed_up(name: str, env: Mapping[str, str] | None = None) -> Iterator[Kernel]:
+    """A kernel that has run a few cells and answers them rightly."""
+    with launched(name, env) as kernel:
+        kernel.reply_to(kernel.send(TRIVIAL))
+        kernel.subscribe()
+        for _ in range(WARM_UP_CELLS):
+            result = kernel.execute(TRIVIAL).result
+            if result is None or "2" not in result:
+                raise KernelFailed(f"{name} answers {TRIVIAL} with {result!r}")
+        yield kernel

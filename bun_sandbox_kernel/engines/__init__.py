@@ -1,0 +1,106 @@
+"""The seam between the kernel and whatever runs sandboxes: Docker today, others by the same two protocols.
+
+Law: an engine that cannot apply a line of the policy says so before any code runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from ..policy import SandboxPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Unix:
+    """A socket in a folder that only the kernel's user may enter."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """A port of this machine's loopback interface; ``health_port`` answers ``GET /health`` alone."""
+
+    host: str
+    port: int
+    health_port: int
+
+
+Endpoint: TypeAlias = Unix | Tcp
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine says of itself."""
+
+    name: str
+    version: str
+    components: Mapping[str, str]
+    """Name of a part, such as ``runc`` → its version."""
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far long work is: a sentence, and a fraction between 0 and 1 where one is known."""
+
+    text: str
+    fraction: float | None = None
+
+
+Report: TypeAlias = Callable[[Progress], None]
+
+
+class Sandbox(Protocol):
+    """One running sandbox. Its methods block; call them away from an event loop."""
+
+    @property
+    def id(self) -> str:
+        """Name the sandbox as the engine does."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Say where the supervisor listens."""
+
+    @property
+    def secret(self) -> str:
+        """Return what every request has to carry."""
+
+    def logs(self, lines: int) -> str:
+        """Return the supervisor's last words."""
+
+    def stop(self) -> None:
+        """End the sandbox and remove all that belongs to it. May be called again."""
+
+
+class Engine(Protocol):
+    """Starts sandboxes. Its methods block; call them away from an event loop."""
+
+    @property
+    def name(self) -> str:
+        """Name the engine as the setting does."""
+
+    def check(self) -> EngineInfo:
+        """Ask the engine who it is. Raises EngineUnavailable."""
+
+    def start(self, policy: SandboxPolicy, report: Report) -> Sandbox:
+        """Start a sandbox that answers, building the image first where it is missing.
+
+        Raises PolicyError, EngineUnavailable, ImageError or StartFailed; then nothing is left behind.
+        """
+
+    def dry_run(self, policy: SandboxPolicy) -> Mapping[str, Any]:
+        """Return the exact call that ``start`` would make, without making it."""
+
+    def reap(self) -> list[str]:
+        """Remove sandboxes whose kernel is gone, and return their ids."""
+
+
+def load() -> Engine:
+    """Return the engine of this machine."""
+    from .docker import DockerEngine  # costs 0.1 s, which `--help` does not have to pay
+
+    return DockerEngine()

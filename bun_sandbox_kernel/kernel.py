@@ -1,0 +1,322 @@
+"""Jupyter requests → the session → messages. No engine word and no HTTP word here.
+
+Law: whatever happens to the sandbox, the kernel answers and lives; the next cell tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import OrderedDict
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, Literal
+
+from ipykernel.kernelbase import Kernel
+
+from . import __version__, outputs
+from .errors import SandboxDied, SandboxError
+from .launch import Launch
+from .outputs import Message
+from .policy import SandboxPolicy
+from .progress import ProgressDisplay
+from .session import Session
+from .wire import End, Error, Late, Result, WorkerLost
+
+_REMEMBERED_CELLS = 100
+"""So many ended cells can still be told apart when output of theirs arrives late."""
+_PROGRESS_SECONDS = 0.25
+_INTERRUPT_SECONDS = 5.0
+"""After an interrupt the supervisor ends the cell within 1 s; when it does not, it is gone."""
+
+
+class BunSandboxKernel(Kernel):
+    """A Jupyter kernel whose cells run in a sandbox of their own."""
+
+    implementation = "bun_sandbox"
+    implementation_version = __version__
+    banner = "Bun (Sandboxed): TypeScript in a hardened container"
+    language_info = {  # noqa: RUF012  (the base class declares an instance attribute)
+        "name": "typescript",
+        "version": "7.0",
+        "mimetype": "application/typescript",
+        "file_extension": ".ts",
+        "pygments_lexer": "typescript",
+        "codemirror_mode": "typescript",
+        "nbconvert_exporter": "script",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._launch: Launch | None = None
+        self._session: Session | None = None
+        self._starting: Launch | None = None
+        self._opening: asyncio.Task[Session] | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._cell: asyncio.Task[Any] | None = None
+        self._in_session = False
+        self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
+
+    # -- the kernel's own life -------------------------------------------------------------------------------------
+
+    @property
+    def kernel_info(self) -> dict[str, Any]:
+        """Answer without the base class's debugger, whose import takes 50 ms, and without subshells."""
+        return {
+            "protocol_version": "5.3",
+            "implementation": self.implementation,
+            "implementation_version": self.implementation_version,
+            "language_info": self.language_info,
+            "banner": self.banner,
+            "help_links": [{"text": "Bun", "url": "https://bun.sh/docs"}],
+            "supported_features": [],
+        }
+
+    def adopt(self, launch: Launch | None) -> None:
+        """Take over a sandbox that is on its way up already."""
+        self._launch = launch
+
+    def start(self) -> None:
+        """Serve requests; the sandbox is on its way up meanwhile."""
+        super().start()
+        self._loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        signal.signal(signal.SIGINT, lambda *_: self._loop.call_soon_threadsafe(self._interrupt))
+        signal.signal(signal.SIGTERM, lambda *_: self._loop.call_soon_threadsafe(self._terminate))
+        self._loop.call_soon(self._open)
+
+    def pre_handler_hook(self) -> None:
+        """Keep our own SIGINT handler: the base class's would end the process in the middle of a cell."""
+
+    def post_handler_hook(self) -> None:
+        """See ``pre_handler_hook``."""
+
+    async def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Interrupt the cell, not the kernel's process. Runs on the control thread."""
+        self._loop.call_soon_threadsafe(self._interrupt)
+        self.session.send(stream, "interrupt_reply", {"status": "ok"}, parent, ident=ident)
+
+    async def do_shutdown(self, restart: bool) -> dict[str, Any]:
+        """End the sandbox. Runs on the control thread, while the sandbox belongs to the main one."""
+        with suppress(Exception):
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._close(), self._loop))
+        return {"status": "ok", "restart": restart}
+
+    def _terminate(self) -> None:
+        def leave(_: object) -> None:
+            self.io_loop.stop()
+
+        self._background(self._close()).add_done_callback(leave)
+
+    # -- the sandbox's life ----------------------------------------------------------------------------------------
+
+    def _open(self) -> asyncio.Task[Session]:
+        """Return the session that is there or on its way."""
+        if self._opening is None or (self._opening.done() and self._session is None):
+            self._opening = asyncio.ensure_future(self._connect())
+            self._opening.add_done_callback(_retrieve)
+        return self._opening
+
+    async def _connect(self) -> Session:
+        launch, self._launch = self._launch or Launch(SandboxPolicy.from_environment(os.environ)), None
+        self._starting = launch
+        try:
+            sandbox = await asyncio.wrap_future(launch.sandbox)
+        except asyncio.CancelledError:
+            launch.abandon()
+            raise
+        session = Session(sandbox)
+        greeted: asyncio.Future[None] = self._loop.create_future()
+        self._listening = self._background(self._listen(session, greeted))
+        try:
+            await greeted
+        except BaseException:
+            await session.close()
+            raise
+        self._session = session
+        return session
+
+    async def _listen(self, session: Session, greeted: asyncio.Future[None]) -> None:
+        """Hold the line to the sandbox and publish what arrives on it."""
+        try:
+            async for event in session.late_events():
+                if not greeted.done():
+                    greeted.set_result(None)
+                match event:
+                    case Late(execution, output):
+                        self._publish(outputs.render(output, self.execution_count), self._parents.get(execution))
+                    case WorkerLost(message):
+                        text = f"Between two cells, {message}.\n"
+                        self._publish(Message("stream", {"name": "stderr", "text": text}), self._last_parent())
+        except SandboxError as error:
+            if not greeted.done():
+                greeted.set_exception(error)
+        if not greeted.done():
+            greeted.set_exception(SandboxDied("The sandbox ended before it greeted."))
+        if self._session is session:
+            self._session = None
+
+    async def _close(self) -> None:
+        for task in (self._cell, self._opening):
+            if task is not None and not task.done():
+                task.cancel()
+        if self._launch is not None:
+            self._launch.abandon()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _interrupt(self) -> None:
+        if self._cell is None or self._cell.done():
+            return
+        if self._in_session and self._session is not None:
+            self._background(self._interrupt_cell(self._session, self._cell))
+        else:
+            self._cell.cancel()
+
+    async def _interrupt_cell(self, session: Session, cell: asyncio.Task[Any]) -> None:
+        with suppress(SandboxError):
+            await session.interrupt()
+            await asyncio.wait({cell}, timeout=_INTERRUPT_SECONDS)
+        cell.cancel()
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    async def do_execute(
+        self,
+        code: str,
+        silent: bool,
+        store_history: bool = True,
+        user_expressions: dict[str, str] | None = None,
+        allow_stdin: bool = False,
+    ) -> dict[str, Any]:
+        """Run one cell, as https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute asks."""
+        count = self.execution_count
+        if not silent and not store_history:
+            self.execution_count -= 1  # the base class counted it already
+        parent = self.get_parent("shell")
+        execution = str(parent["header"]["msg_id"])
+        self._remember(execution, parent)
+        self._cell = asyncio.ensure_future(self._run(code, count, execution, silent, user_expressions or {}))
+        try:
+            return await self._cell
+        except asyncio.CancelledError:
+            error = outputs.INTERRUPTED
+            return self._failed(error, count, silent, shown=False)
+        finally:
+            self._cell = None
+
+    async def _run(
+        self, code: str, count: int, execution: str, silent: bool, user_expressions: Mapping[str, str]
+    ) -> dict[str, Any]:
+        try:
+            session = await self._session_with_progress(silent)
+            error = await self._run_in(session, code, count, execution, silent) if code.strip() else None
+            if error is not None:
+                return self._failed(error, count, silent, shown=True)
+            values = {name: await self._evaluate(session, text) for name, text in user_expressions.items()}
+        except SandboxError as failure:
+            if failure.state_lost:
+                await self._lose_session()
+            return self._failed(outputs.failure(failure), count, silent, shown=False)
+        return {"status": "ok", "execution_count": count, "payload": [], "user_expressions": values}
+
+    async def _session_with_progress(self, silent: bool) -> Session:
+        opening = self._open()
+        display = ProgressDisplay(self._publish)
+        try:
+            while not opening.done():
+                await asyncio.wait({opening}, timeout=_PROGRESS_SECONDS)
+                if self._starting.progress is not None and not silent:
+                    display.show(self._starting.progress)
+        finally:
+            display.finish()
+        return opening.result()
+
+    async def _run_in(self, session: Session, code: str, count: int, execution: str, silent: bool) -> Error | None:
+        """Publish the outputs of one cell, and return the error that ended it."""
+        error: Error | None = None
+        self._in_session = True
+        try:
+            async for event in session.execute(code, execution=execution, count=count):
+                if isinstance(event, End):
+                    ending = outputs.ending(event)
+                    if ending is not None and not silent:
+                        self._publish(outputs.render(ending, count))
+                    error = ending or error
+                    continue
+                if isinstance(event, Error):
+                    error = event
+                if not silent:
+                    self._publish(outputs.render(event, count))
+        finally:
+            self._in_session = False
+        return error
+
+    async def _evaluate(self, session: Session, expression: str) -> dict[str, Any]:
+        """Return one user expression's value as ``execute_reply`` carries it; what it prints is not shown."""
+        error: Error | None = None
+        data: dict[str, Any] = {"text/plain": "undefined"}
+        async for event in session.execute(f"({expression}\n)", color=False):
+            if isinstance(event, Error):
+                error = event
+            elif isinstance(event, Result):
+                data = outputs.allowed(event.data)
+            elif isinstance(event, End):
+                error = outputs.ending(event) or error
+        if error is None:
+            return {"status": "ok", "data": data, "metadata": {}}
+        return {"status": "error", **_error_content(error)}
+
+    async def _lose_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def do_is_complete(self, code: str) -> dict[str, Any]:
+        """Ask the worker's parser; "unknown" while there is no sandbox to ask."""
+        if self._session is None:
+            return {"status": "unknown"}
+        try:
+            answer = await self._session.is_complete(code)
+        except SandboxError:
+            return {"status": "unknown"}
+        status: Literal["complete", "incomplete", "invalid", "unknown"] = answer.get("status", "unknown")
+        return {"status": status, "indent": str(answer.get("indent", ""))}
+
+    # -- publishing ------------------------------------------------------------------------------------------------
+
+    def _failed(self, error: Error, count: int, silent: bool, *, shown: bool) -> dict[str, Any]:
+        if not silent and not shown:
+            self._publish(outputs.render(error, count))
+        content = _error_content(error)
+        return {"status": "error", "execution_count": count, "payload": [], "user_expressions": {}, **content}
+
+    def _publish(self, message: Message, parent: Mapping[str, Any] | None = None) -> None:
+        topic = message.msg_type.encode()
+        self.session.send(
+            self.iopub_socket, message.msg_type, message.content, parent or self.get_parent("shell"), ident=topic
+        )
+
+    def _remember(self, execution: str, parent: Mapping[str, Any]) -> None:
+        self._parents[execution] = parent
+        if len(self._parents) > _REMEMBERED_CELLS:
+            self._parents.popitem(last=False)
+
+    def _last_parent(self) -> Mapping[str, Any] | None:
+        return next(reversed(self._parents.values()), None)
+
+    def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = self._loop.create_task(work)
+        task.add_done_callback(_retrieve)
+        return task
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Take the task's exception, so that asyncio does not print one that the next cell will show."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _error_content(error: Error) -> dict[str, Any]:
+    return {"ename": error.ename, "evalue": error.evalue, "traceback": list(error.traceback)}

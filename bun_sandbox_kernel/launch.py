@@ -1,0 +1,46 @@
+"""A sandbox on its way up, while something else goes on: imports, sockets, the first request.
+
+The engine's library blocks, so it works in a thread of its own; what it reports is read from here at any time.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+from .engines import Progress, Sandbox
+from .policy import SandboxPolicy
+
+
+class Launch:
+    """One attempt to start a sandbox; ``sandbox`` resolves to it, or to the SandboxError that stopped it."""
+
+    def __init__(self, policy: SandboxPolicy) -> None:
+        self.sandbox: Future[Sandbox] = Future()
+        self.progress: Progress | None = None
+        """The last thing that the engine reported, while long work goes on."""
+        threading.Thread(target=self._run, args=(policy,), name="launch", daemon=True).start()
+
+    def _run(self, policy: SandboxPolicy) -> None:
+        from . import engines
+
+        try:
+            engine = engines.load()
+            sandbox = engine.start(policy, self._report)
+        except BaseException as error:
+            self.sandbox.set_exception(error)
+            return
+        self.sandbox.set_result(sandbox)
+        engine.reap()
+
+    def _report(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def abandon(self) -> None:
+        """End the sandbox as soon as it is there, since nobody will use it."""
+        self.sandbox.add_done_callback(_stop)
+
+
+def _stop(future: Future[Sandbox]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        future.result().stop()

@@ -1,0 +1,41 @@
+"""Shows the progress of long work below a cell: one output that changes, and stays as one line when it is done."""
+
+from __future__ import annotations
+
+import html
+import time
+import uuid
+from collections.abc import Callable
+
+from .engines import Progress
+from .outputs import Message
+
+
+class ProgressDisplay:
+    """One display that is made at the first report and updated by the later ones."""
+
+    def __init__(self, publish: Callable[[Message], None]) -> None:
+        self._publish = publish
+        self._id = uuid.uuid4().hex
+        self._started: float | None = None
+        self._shown: Progress | None = None
+
+    def show(self, progress: Progress) -> None:
+        """Publish the report unless it is on the screen already."""
+        if progress != self._shown:
+            percent = "" if progress.fraction is None else f" {progress.fraction:.0%}"
+            value = "" if progress.fraction is None else f' value="{progress.fraction:.3f}"'
+            self._send(f"{progress.text}{percent}", f"<progress{value}></progress> {html.escape(progress.text)}")
+            self._shown = progress
+
+    def finish(self) -> None:
+        """Leave one line that tells how long it took; nothing where nothing was shown."""
+        if self._started is not None:
+            line = f"The sandbox's image was made in {time.monotonic() - self._started:.0f} s."
+            self._send(line, html.escape(line))
+
+    def _send(self, text: str, markup: str) -> None:
+        kind = "display_data" if self._started is None else "update_display_data"
+        self._started = self._started or time.monotonic()
+        data = {"text/plain": text, "text/html": markup}
+        self._publish(Message(kind, {"data": data, "metadata": {}, "transient": {"display_id": self._id}}))

@@ -1,0 +1,162 @@
+"""One sandbox and one HTTP client: the only file that speaks HTTP to the sandbox.
+
+Law: httpx's exceptions become ours here and nowhere else. An execution that breaks off without its ``end`` means that
+the sandbox is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from typing import Any
+
+import httpx
+
+from .engines import Sandbox, Unix
+from .errors import Busy, PeerError, SandboxDied, SandboxError, VersionMismatch
+from .wire import PROTOCOL, Event, ExecuteRequest, Hello, LateEvent, Lines, Order, decode, decode_late
+
+_ANSWER_SECONDS = 10.0
+_MAX_ANSWER_BYTES = 1 << 20
+
+
+class Session:
+    """The variables of one notebook, in the sandbox that holds them. Belongs to one event loop."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._id: str | None = uuid.uuid4().hex
+        endpoint = sandbox.endpoint
+        base = "http://sandbox" if isinstance(endpoint, Unix) else f"http://{endpoint.host}:{endpoint.port}"
+        self._client = httpx.AsyncClient(
+            base_url=base,
+            headers={"Authorization": f"Bearer {sandbox.secret}"},
+            transport=httpx.AsyncHTTPTransport(
+                uds=str(endpoint.path) if isinstance(endpoint, Unix) else None,
+                verify=_NO_TLS,
+            ),
+            timeout=httpx.Timeout(_ANSWER_SECONDS),
+            trust_env=False,
+        )
+
+    async def late_events(self) -> AsyncIterator[LateEvent]:
+        """Hold the line that keeps the sandbox alive, and yield what belongs to no running cell.
+
+        The first event is a Hello of our protocol. Ends when the sandbox does. Raises VersionMismatch and PeerError.
+        """
+        greeted = False
+        with _translated():
+            async with aclosing(self._lines("GET", "/events", None)) as lines:
+                async for line in lines:
+                    event = decode_late(line)
+                    if not greeted:
+                        _check_greeting(event)
+                    greeted = True
+                    yield event
+
+    async def execute(self, code: str, *, execution: str = "", count: int = 1, stateless: bool = False,
+                      color: bool = True) -> AsyncIterator[Event]:
+        """Run one cell and yield its events as they happen; the last one is its End.
+
+        Raises Busy, SandboxDied or PeerError.
+        """
+        request = ExecuteRequest(
+            code=code, session=None if stateless else self._id, execution=execution, count=count, color=color
+        )
+        order = Order()
+        with _translated():
+            async with aclosing(self._lines("POST", "/execute", request.body())) as lines:
+                async for line in lines:
+                    yield order.check(decode(line))
+        if not order.ended:
+            raise SandboxDied("The sandbox ended in the middle of the cell.")
+
+    async def interrupt(self) -> None:
+        """Ask for the end of the running cell; its events then end with the outcome "interrupted"."""
+        await self._ask("POST", "/interrupt", {})
+
+    async def is_complete(self, code: str) -> dict[str, Any]:
+        """Return ``status`` and ``indent`` as ``is_complete_reply`` has them."""
+        return await self._ask("POST", "/is_complete", {"code": code})
+
+    async def health(self) -> dict[str, Any]:
+        """Return what the supervisor says of itself."""
+        return await self._ask("GET", "/health", None)
+
+    async def close(self) -> None:
+        """Let go of the line and end the sandbox. May be called again."""
+        with suppress(Exception):
+            await self._client.aclose()
+        await asyncio.to_thread(self.sandbox.stop)
+
+    async def _lines(self, method: str, path: str, body: dict[str, object] | None) -> AsyncIterator[str]:
+        timeout = httpx.Timeout(_ANSWER_SECONDS, read=None)
+        headers = {"Accept": "application/x-ndjson"}
+        splitter = Lines()
+        async with self._client.stream(method, path, json=body, headers=headers, timeout=timeout) as answer:
+            if answer.status_code != 200:
+                await _refuse(answer)
+            async for chunk in answer.aiter_raw():
+                for line in splitter.feed(chunk):
+                    yield line
+
+    async def _ask(self, method: str, path: str, body: dict[str, object] | None) -> dict[str, Any]:
+        with _translated():
+            async with self._client.stream(method, path, json=body) as answer:
+                if answer.status_code != 200:
+                    await _refuse(answer)
+                return _json_object(await _read(answer))
+
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""The sandbox is reached without TLS; an empty context saves the 20 ms of loading certificates."""
+
+
+def _check_greeting(event: LateEvent) -> None:
+    if not isinstance(event, Hello):
+        raise PeerError("The sandbox did not greet.")
+    if event.protocol != PROTOCOL:
+        raise VersionMismatch(
+            f"The sandbox speaks protocol {event.protocol}, this kernel {PROTOCOL}.", "Run `bun-sandbox image build`."
+        )
+
+
+async def _read(answer: httpx.Response) -> bytes:
+    content = b""
+    async for chunk in answer.aiter_raw():
+        content += chunk
+        if len(content) > _MAX_ANSWER_BYTES:
+            raise PeerError(f"The sandbox answered with more than {_MAX_ANSWER_BYTES} bytes.")
+    return content
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
+    import json
+
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise PeerError("The sandbox answered with something that is not JSON.") from error
+    if not isinstance(value, dict):
+        raise PeerError("The sandbox answered with something that is not a JSON object.")
+    return value
+
+
+async def _refuse(answer: httpx.Response) -> None:
+    error = _json_object(await _read(answer)).get("error")
+    message = str(error.get("message", "")) if isinstance(error, dict) else ""
+    sentence = f"The sandbox refused with {answer.status_code}: {message[:500]}."
+    raise Busy(sentence) if answer.status_code == 409 else SandboxError(sentence)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise SandboxDied(f"The sandbox did not answer within {_ANSWER_SECONDS:.0f} s.") from error
+    except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
+        raise SandboxDied(f"The sandbox is gone ({type(error).__name__}).") from error

@@ -1,0 +1,52 @@
+/** Pure: why an execution ended → the sentence that the user reads. */
+import type { ExitStatus } from "./child.ts";
+import type { EndEvent, Outcome } from "./wire.ts";
+
+/** 0 for no limit. */
+export type Limits = {
+  readonly maxExecutionMs: number;
+  readonly maxMemoryBytes: number;
+  readonly maxOutputBytes: number;
+};
+
+/** Empty when the program itself came to its end. */
+export function describeEnd(
+  outcome: Outcome,
+  state: EndEvent["state"],
+  status: ExitStatus | null,
+  limits: Limits,
+): string {
+  const reason = describeOutcome(outcome, state, status, limits);
+  return reason !== "" && state === "lost" ? `${reason}; all variables are gone` : reason;
+}
+
+function describeOutcome(
+  outcome: Outcome,
+  state: EndEvent["state"],
+  status: ExitStatus | null,
+  limits: Limits,
+): string {
+  switch (outcome) {
+    case "ok":
+    case "error":
+      return "";
+    case "interrupted":
+      return state === "kept"
+        ? "the cell was interrupted"
+        : "the cell did not stop when interrupted, so its process was killed";
+    case "timeout":
+      return "the cell reached its time limit";
+    case "memory":
+      return limits.maxMemoryBytes > 0
+        ? `memory limit ${limits.maxMemoryBytes >> 20} MB reached`
+        : "the sandbox's memory limit was reached";
+    case "crashed":
+      return status === null ? "the worker ended" : describeExit(status);
+  }
+}
+
+export function describeExit({ code, signal }: ExitStatus): string {
+  return signal === null
+    ? `the program ended its process with exit status ${code}`
+    : `the worker was ended by ${signal}`;
+}

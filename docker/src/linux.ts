@@ -1,0 +1,79 @@
+/** The few system calls that Bun has no name for. Each throws with the call's name when the kernel refuses it. */
+import { dlopen, ptr } from "bun:ffi";
+import { readdirSync, readFileSync } from "node:fs";
+
+const libc = dlopen("libc.so.6", {
+  fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+  ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
+  pipe2: { args: ["ptr", "i32"], returns: "i32" },
+  prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
+}).symbols;
+
+/** From <fcntl.h>, <sys/ioctl.h> and <sys/prctl.h>; the same on x86_64 and aarch64. */
+const O_CLOEXEC = 0o2000000;
+const F_SETPIPE_SZ = 1031;
+const FIONREAD = 0x541b;
+const PR_SET_DUMPABLE = 4;
+
+/** USER_HZ, the unit of times in /proc/<pid>/stat: 100 on every Linux that Bun runs on (proc(5)). */
+const TICKS_PER_SECOND = 100;
+const PAGE_BYTES = 4096;
+
+function check(call: string, returned: number): number {
+  if (returned < 0) throw new Error(`${call} was refused by the kernel`);
+  return returned;
+}
+
+/** A pipe whose ends a child does not inherit unless they are named to it. `capacity` in bytes. */
+export function pipe(capacity: number): { readonly read: number; readonly write: number } {
+  const ends = new Int32Array(2);
+  check("pipe2", libc.pipe2(ptr(ends), O_CLOEXEC));
+  const [read = -1, write = -1] = ends;
+  libc.fcntl(write, F_SETPIPE_SZ, capacity);
+  return { read, write };
+}
+
+/** Bytes that wait in a pipe. */
+export function waiting(fd: number): number {
+  const bytes = new Int32Array(1);
+  check("ioctl(FIONREAD)", libc.ioctl(fd, FIONREAD, ptr(bytes)));
+  return bytes[0] ?? 0;
+}
+
+/** Closes this process's memory, environment and descriptors to other processes of the same user (prctl(2)). */
+export function hideFromSameUser(): void {
+  check("prctl(PR_SET_DUMPABLE)", libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+}
+
+export type Usage = { readonly cpuMs: number; readonly memoryBytes: number };
+
+/** What all processes but this one use, by the kernel's own account. */
+export function usageOfOthers(): Usage {
+  let cpuMs = 0;
+  let memoryBytes = 0;
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
+    try {
+      const fields = readFileSync(`/proc/${name}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      cpuMs += ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+      memoryBytes += Number(fields[21]) * PAGE_BYTES;
+    } catch {
+      // It ended between the listing and the look.
+    }
+  }
+  return { cpuMs, memoryBytes };
+}
+
+/** How many processes of this sandbox the kernel's out-of-memory killer has ended so far (cgroups(7), v1 and v2). */
+export function outOfMemoryKills(): number {
+  for (const path of ["/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"]) {
+    try {
+      return Number(/^oom_kill (\d+)$/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0);
+    } catch {
+      // The other version of cgroups, or none mounted.
+    }
+  }
+  return 0;
+}

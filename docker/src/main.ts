@@ -1,0 +1,34 @@
+/**
+ * PID 1 of a sandbox: reads the settings, closes itself to user code, starts the worker, serves. The only file with
+ * side effects on import, next to `worker.ts`.
+ *
+ * Law: nothing of user code runs before this process is out of its reach.
+ */
+import { chmodSync } from "node:fs";
+import { Lifeline } from "./lifeline.ts";
+import { hideFromSameUser } from "./linux.ts";
+import { Repl } from "./repl.ts";
+import { MAX_BODY_BYTES, Server } from "./server.ts";
+import { readSettings } from "./settings.ts";
+
+const settings = readSettings(process.env);
+hideFromSameUser();
+process.on("SIGTERM", () => process.exit(0));
+process.on("SIGINT", () => process.exit(0));
+
+const lifeline = new Lifeline(() => process.exit(0));
+if (settings.lifeline) lifeline.expect();
+const repl = new Repl(settings.limits, settings.workerEnvironment, (event) => lifeline.send(event));
+const server = new Server(repl, settings.secret, settings.identity, lifeline.attach);
+
+/** Without an idle timeout, since a cell may take as long as it likes between two bytes. */
+const options = { idleTimeout: 0, maxRequestBodySize: MAX_BODY_BYTES } as const;
+
+if (settings.socket === null) {
+  Bun.serve({ ...options, port: settings.port, fetch: server.handler() });
+  Bun.serve({ ...options, port: settings.healthPort, fetch: server.handler("/health") });
+} else {
+  Bun.serve({ maxRequestBodySize: MAX_BODY_BYTES, unix: settings.socket, fetch: server.handler() });
+  // The folder around it is private to the kernel's user; the socket itself only has to let that user in.
+  chmodSync(settings.socket, 0o666);
+}

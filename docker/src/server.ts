@@ -1,0 +1,204 @@
+/**
+ * Request → Response; no socket is opened here. The routes are the wire between the kernel and the sandbox, and the
+ * contract of a person with curl.
+ *
+ * Law: whatever comes in is answered with a typed status, and the next request is served.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { Busy, type Repl } from "./repl.ts";
+import { Transcript } from "./transcript.ts";
+import { type Event, type ExecuteRequest, PROTOCOL } from "./wire.ts";
+
+/** Largest body of a request; a cell is text that a person typed. */
+export const MAX_BODY_BYTES = 1 << 20;
+const NDJSON = "application/x-ndjson";
+
+export type Identity = { readonly version: string; readonly bun: string };
+
+class HttpError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+  }
+}
+
+export type Handler = (request: Request) => Promise<Response>;
+
+export class Server {
+  readonly #started = performance.now();
+
+  constructor(
+    readonly repl: Repl,
+    /** Empty: whoever reaches the port may execute. */
+    readonly secret: string,
+    readonly identity: Identity,
+    /** The stream that ties the sandbox's life to the kernel's. */
+    readonly events: Handler,
+  ) {}
+
+  /** All routes; `only` narrows them to one path, for a port that serves nothing else. */
+  handler(only?: string): Handler {
+    return async (request) => {
+      try {
+        const { pathname } = new URL(request.url);
+        if (only !== undefined && pathname !== only) throw notFound(pathname);
+        return await this.#route(request, pathname);
+      } catch (error) {
+        if (error instanceof HttpError) return failure(error);
+        if (error instanceof Busy) return failure(new HttpError(409, "busy", error.message));
+        return failure(new HttpError(500, "internal", String(error)));
+      }
+    };
+  }
+
+  async #route(request: Request, path: string): Promise<Response> {
+    switch (path) {
+      case "/health":
+        allow(request, "GET");
+        return this.#health();
+      case "/events":
+        allow(request, "GET");
+        this.#authorize(request);
+        return this.events(request);
+      case "/execute":
+        allow(request, "POST");
+        this.#authorize(request);
+        return this.#execute(request, executeRequest(await body(request)));
+      case "/interrupt":
+        allow(request, "POST");
+        this.#authorize(request);
+        return Response.json({ interrupted: this.repl.interrupt() });
+      case "/is_complete":
+        allow(request, "POST");
+        this.#authorize(request);
+        return Response.json(await this.repl.isComplete(text(await body(request), "code")));
+      default:
+        throw notFound(path);
+    }
+  }
+
+  #authorize(request: Request): void {
+    if (this.secret === "") return;
+    const given = Buffer.from(request.headers.get("authorization") ?? "");
+    const wanted = Buffer.from(`Bearer ${this.secret}`);
+    if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;
+    throw new HttpError(401, "unauthorized", "send the sandbox's secret as `Authorization: Bearer …`", {
+      "www-authenticate": "Bearer",
+    });
+  }
+
+  #health(): Response {
+    const { repl } = this;
+    const status = repl.ready ? 200 : 503;
+    return Response.json(
+      {
+        status: repl.ready ? "ok" : "starting",
+        busy: repl.busy,
+        protocol: PROTOCOL,
+        version: this.identity.version,
+        bun: this.identity.bun,
+        uptime_ms: Math.round(performance.now() - this.#started),
+        restarts: repl.restarts,
+        limits: {
+          max_execution_ms: repl.limits.maxExecutionMs,
+          max_memory_bytes: repl.limits.maxMemoryBytes,
+          max_output_bytes: repl.limits.maxOutputBytes,
+        },
+      },
+      { status },
+    );
+  }
+
+  async #execute(request: Request, execution: ExecuteRequest): Promise<Response> {
+    if (!request.headers.get("accept")?.includes(NDJSON)) {
+      const transcript = new Transcript();
+      const stop = () => this.repl.interrupt();
+      request.signal.addEventListener("abort", stop);
+      await this.repl.execute(execution, (event) => transcript.add(event));
+      request.signal.removeEventListener("abort", stop);
+      return Response.json(transcript.summary());
+    }
+    let controller!: ReadableStreamDefaultController<string>;
+    let ended = false;
+    const stream = new ReadableStream<string>({
+      start: (given) => void (controller = given),
+      cancel: () => void (ended || this.repl.interrupt()),
+    });
+    const emit = (event: Event): void => {
+      if (ended) return;
+      controller.enqueue(`${JSON.stringify(event)}\n`);
+      ended = event.type === "end";
+      if (ended) controller.close();
+    };
+    void this.repl.execute(execution, emit);
+    return new Response(stream, { headers: { "content-type": NDJSON } });
+  }
+}
+
+function failure({ status, code, message, headers }: HttpError): Response {
+  return Response.json({ error: { code, message } }, { status, headers });
+}
+
+const notFound = (path: string) => new HttpError(404, "not_found", `there is nothing at ${path}`);
+
+function allow(request: Request, method: string): void {
+  if (request.method !== method)
+    throw new HttpError(405, "method_not_allowed", `use ${method}, not ${request.method}`, { allow: method });
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+async function body(request: Request): Promise<Body> {
+  const bytes = await request.arrayBuffer();
+  if (bytes.byteLength > MAX_BODY_BYTES)
+    throw new HttpError(
+      413,
+      "too_large",
+      `the body has ${bytes.byteLength} bytes; at most ${MAX_BODY_BYTES} are read`,
+    );
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new HttpError(400, "bad_request", "the body is not JSON in UTF-8");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new HttpError(400, "bad_request", 'the body is not a JSON object; send {"code": "…"}');
+  return value as Body;
+}
+
+function executeRequest(fields: Body): ExecuteRequest {
+  return {
+    code: text(fields, "code"),
+    session: optionalText(fields, "session"),
+    execution: optionalText(fields, "execution") ?? "",
+    count: wholeNumber(fields, "count", 1),
+    color: fields["color"] === true,
+    timeout_ms: wholeNumber(fields, "timeout_ms", 0),
+  };
+}
+
+function text(fields: Body, name: string): string {
+  const value = fields[name];
+  if (typeof value === "string") return value;
+  throw new HttpError(400, "bad_request", `"${name}" must be a string, not ${describe(value)}`);
+}
+
+function optionalText(fields: Body, name: string): string | null {
+  return fields[name] == null ? null : text(fields, name);
+}
+
+function wholeNumber(fields: Body, name: string, fallback: number): number {
+  const value = fields[name] ?? fallback;
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value < 2 ** 31) return value;
+  throw new HttpError(400, "bad_request", `"${name}" must be a whole number, not ${describe(value)}`);
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return "missing";
+  return value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
+}

@@ -1,0 +1,61 @@
+/** Pure: the environment of the container → the supervisor's settings. A wrong value stops the start, with its name. */
+import type { Limits } from "./ending.ts";
+import type { Identity } from "./server.ts";
+
+export type Settings = {
+  readonly limits: Limits;
+  readonly secret: string;
+  readonly socket: string | null;
+  readonly port: number;
+  readonly healthPort: number;
+  readonly lifeline: boolean;
+  readonly identity: Identity;
+  readonly workerEnvironment: Readonly<Record<string, string>>;
+};
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+
+/** @throws Error that names the variable, its value and what is allowed. */
+export function readSettings(env: Environment): Settings {
+  return {
+    limits: {
+      maxExecutionMs: milliseconds(env, "MAX_EXECUTION_TIME", 30_000),
+      maxMemoryBytes: bytes(env, "MAX_MEMORY", 0),
+      maxOutputBytes: bytes(env, "MAX_OUTPUT", 10 << 20),
+    },
+    secret: env["BUN_SANDBOX_SECRET"] ?? "",
+    socket: env["BUN_SANDBOX_SOCKET"] || null,
+    port: 9998,
+    healthPort: 9999,
+    lifeline: env["BUN_SANDBOX_LIFELINE"] === "1",
+    identity: { version: env["BUN_SANDBOX_VERSION"] ?? "", bun: Bun.version },
+    workerEnvironment: {
+      HOME: "/sandbox/code",
+      TMPDIR: "/tmp",
+      PATH: "/usr/local/bin",
+      BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0",
+      DO_NOT_TRACK: "1",
+      NODE_ENV: env["NODE_ENV"] ?? "production",
+      TZ: env["TZ"] ?? "UTC",
+      LANG: "C.UTF-8",
+    },
+  };
+}
+
+function milliseconds(env: Environment, name: string, fallback: number): number {
+  const value = env[name] || String(fallback);
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new Error(`${name} is "${value}"; give whole milliseconds, for example 5000, or 0 for no limit`);
+}
+
+function bytes(env: Environment, name: string, fallback: number): number {
+  const value = env[name] || String(fallback);
+  const [, digits, unit = ""] = /^(\d{1,12})([bkmg]?)$/i.exec(value) ?? [];
+  const factor = UNITS[unit.toLowerCase()];
+  if (digits !== undefined && factor !== undefined) return Number(digits) * factor;
+  throw new Error(
+    `${name} is "${value}"; give bytes with an optional unit, for example 128m, or 0 for no limit`,
+  );
+}
