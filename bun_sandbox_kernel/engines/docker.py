@@ -10,31 +10,26 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import docker
-import docker.errors
-import requests.exceptions
-from docker.api import APIClient
-
 from .. import __version__, image
-from ..errors import EngineUnavailable, ImageError, StartFailed
+from ..errors import StartFailed
 from ..owner import Owner
 from ..policy import SandboxPolicy
 from ..ready import wait_until_ready
-from . import Endpoint, EngineInfo, Progress, Report, Tcp, Unix
+from . import Endpoint, EngineInfo, Report, Tcp, Unix
+from .docker_api import Api, ImageMissing, connect, package_client, translated
 
 LABEL = "io.bun-sandbox"
 SOCKET_FOLDER = "/run/bun-sandbox"
 """Where the private folder with the socket is mounted, inside."""
 NETWORK = "bun-sandbox"
 """A bridge without a way out, for engines whose sockets we cannot share."""
+_LAST_WORDS_SECONDS = 2.0
 _PORTS = ("9998/tcp", "9999/tcp")
-_API_TIMEOUT = 30
-"""Seconds that the engine may take for one answer."""
 
 
 def container_spec(
@@ -107,7 +102,7 @@ def _tmpfs(policy: SandboxPolicy, size: int, mode: str) -> str:
 class DockerSandbox:
     """One container. ``stop`` may be called again, and from any thread."""
 
-    def __init__(self, api: APIClient, container: str, endpoint: Endpoint, secret: str, folder: Path | None) -> None:
+    def __init__(self, api: Api, container: str, endpoint: Endpoint, secret: str, folder: Path | None) -> None:
         self.id = container
         self.endpoint = endpoint
         self.secret = secret
@@ -115,16 +110,15 @@ class DockerSandbox:
         self._folder = folder
 
     def logs(self, lines: int) -> str:
-        """Return the supervisor's last words, empty when the container is gone."""
-        with suppress(docker.errors.DockerException, requests.exceptions.RequestException):
-            return self._api.logs(self.id, tail=lines).decode("utf-8", "replace")
-        return ""
+        """Return the supervisor's last words."""
+        client = package_client()
+        with translated():
+            return str(client.logs(self.id, tail=lines).decode("utf-8", "replace"))
 
     def stop(self) -> None:
         """Kill and remove the container, and the private folder."""
-        _remove(self._api, self.id)
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._api.remove(self.id)
+        _discard(self._folder)
 
 
 class DockerEngine:
@@ -132,56 +126,52 @@ class DockerEngine:
 
     name = "docker"
 
-    def __init__(self) -> None:
-        self._client: APIClient | None = None
-
     def check(self) -> EngineInfo:
         """Ask for versions. Raises EngineUnavailable."""
-        api = self._connect()
-        with _translated(api):
-            versions = api.version()
+        client = package_client()
+        with translated():
+            versions = client.version()
         components = {part["Name"]: part.get("Version", "?") for part in versions.get("Components", [])}
-        return EngineInfo("Docker", versions["Version"], components, api.base_url)
+        return EngineInfo("Docker", versions["Version"], components, client.base_url)
 
     def start(self, policy: SandboxPolicy, report: Report) -> DockerSandbox:
         """Start a container that answers. Raises PolicyError, EngineUnavailable, ImageError or StartFailed."""
-        seccomp_checked = policy.seccomp()
-        assert seccomp_checked
-        api = self._connect()
-        with _translated(api):
-            name = self.ensure_image(report)
-            folder = _private_folder() if self._shares_sockets(policy) else None
-            if folder is None:
-                _ensure_network(api)
-            secret = secrets.token_urlsafe(32)
+        api = connect()
+        secret = secrets.token_urlsafe(32)
+        folder = _private_folder() if _shares_sockets(policy) else None
+        container = ""
+        try:
             spec = container_spec(
-                policy, image_name=name, owner=Owner.current(), secret=secret, folder=folder and folder / "run"
+                policy,
+                image_name=image.reference(),
+                owner=Owner.current(),
+                secret=secret,
+                folder=folder and folder / "run",
             )
-            container = ""
+            if folder is None:
+                _ensure_network()
             try:
-                container = api.create_container_from_config(spec)["Id"]
-                output = api.attach(container, stream=True, logs=True)
-                api.start(container)
-                endpoint = _endpoint(api, container, folder)
-                wait_until_ready(endpoint, lambda: _is_running(api, container))
-                if folder is not None:
-                    # From here on nobody inside can enter the folder: not to fill the disk, not to swap the socket.
-                    (folder / "run").chmod(0o700)
-            except BaseException as error:
-                if container:
-                    _remove(api, container)
-                if folder is not None:
-                    shutil.rmtree(folder, ignore_errors=True)
-                if isinstance(error, TimeoutError):
-                    said = b"".join(output).decode("utf-8", "replace").strip()[-2000:] or "it said nothing"
-                    raise StartFailed(
-                        f"The sandbox did not come up: {said}.", "Run `bun-sandbox doctor` to see what is wrong."
-                    ) from error
-                raise
+                container = api.create(spec)
+            except ImageMissing:
+                self.ensure_image(report)
+                container = api.create(spec)
+            api.start(container)
+            endpoint = _endpoint(container, folder)
+            wait_until_ready(endpoint, lambda: api.is_running(container))
+            if folder is not None:
+                # From here on nobody inside can enter the folder: not to fill the disk, not to swap the socket.
+                (folder / "run").chmod(0o700)
+        except BaseException as error:
+            if container:
+                api.remove(container)
+            _discard(folder)
+            if isinstance(error, TimeoutError):
+                raise _explained(spec) from error
+            raise
         return DockerSandbox(api, container, endpoint, secret, folder)
 
     def dry_run(self, policy: SandboxPolicy) -> Mapping[str, Any]:
-        """Return the body that ``start`` would send, with the secret and the folder that it would make up left open."""
+        """Return the body that ``start`` would send; what it would make up stands in braces."""
         folder = None if policy.transport == "tcp" else Path("{private folder}")
         return container_spec(
             policy, image_name=image.reference(), owner=Owner.current(), secret="{secret}", folder=folder
@@ -189,165 +179,88 @@ class DockerEngine:
 
     def reap(self) -> list[str]:
         """Remove the containers and folders of kernels that are gone; return the containers' ids."""
-        api = self._connect()
+        api = connect()
         removed = []
-        with _translated(api):
-            for found in api.containers(all=True, filters={"label": LABEL}):
-                labels = {name.removeprefix(f"{LABEL}."): value for name, value in found["Labels"].items()}
-                if Owner.from_labels(labels).is_gone():
-                    _remove(api, found["Id"])
-                    removed.append(found["Id"][:12])
+        for container, labels in api.list(LABEL):
+            if Owner.from_labels({name.removeprefix(f"{LABEL}."): value for name, value in labels.items()}).is_gone():
+                api.remove(container)
+                removed.append(container[:12])
         for folder in Path(tempfile.gettempdir()).glob("bun-sandbox-*-*"):
             owner_pid = folder.name.split("-")[2]
             if owner_pid.isdigit() and not Path("/proc", owner_pid).exists():
-                shutil.rmtree(folder, ignore_errors=True)
+                _discard(folder)
         return removed
 
-    def has_image(self, name: str) -> bool:
-        """Say whether an image is there."""
-        return bool(self._connect().images(name, quiet=True))
-
-    def inspect_image(self, name: str) -> Mapping[str, Any]:
-        """Return the engine's description of the image. Raises ImageError when it is not there."""
-        api = self._connect()
-        with _translated(api):
-            try:
-                described: Mapping[str, Any] = api.inspect_image(name)
-            except docker.errors.ImageNotFound as error:
-                raise ImageError(f"There is no image {name}.", "Run `bun-sandbox image build`.") from error
-            return described
-
     def ensure_image(self, report: Report, *, rebuild: bool = False) -> str:
-        """Return the name of the image that belongs to this package, built first where it is missing."""
-        name = image.reference()
-        if self.has_image(name) and not rebuild:
-            return name
-        base = self._pull_base(report) or self._make_base(report)
-        self._build(name, image.context_archive().getvalue(), report, {"BASE": base, "VERSION": __version__})
-        return name
+        """Return the image's name, built first where it is missing. Raises EngineUnavailable or ImageError."""
+        from . import docker_image
 
-    def _pull_base(self, report: Report) -> str | None:
-        """Return the official image once it is here, or None where no hub is reachable."""
-        base = image.official_base()
-        if self.has_image(base):
-            return base
-        report(Progress(f"Pulling {base}"))
-        repository, _, tag = base.rpartition(":")
-        try:
-            self._connect().pull(repository, tag=tag)
-        except docker.errors.APIError:
-            return None
-        return base
+        return docker_image.ensure(package_client(), report, rebuild=rebuild)
 
-    def _make_base(self, report: Report) -> str:
-        package = image.bun_package()
-        name = f"{image.REPOSITORY}-base:{package.version}"
-        if not self.has_image(name):
-            self._build(name, image.base_archive(report).getvalue(), report, {})
-        return name
+    def inspect_image(self) -> Mapping[str, Any]:
+        """Return the engine's description of the image. Raises ImageError when it is not there."""
+        from . import docker_image
 
-    def _build(self, name: str, context: bytes, report: Report, arguments: dict[str, str]) -> None:
-        import io
-
-        steps = self._connect().build(
-            fileobj=io.BytesIO(context), custom_context=True, tag=name, buildargs=arguments, rm=True, decode=True,
-            use_config_proxy=True,
-        )
-        said: list[str] = []
-        for step in steps:
-            line = str(step.get("stream", "")).strip()
-            said.append(line)
-            if line.startswith("Step "):
-                done, _, total = line.split()[1].partition("/")
-                report(Progress(f"Building {name}: {line.partition(' : ')[2][:80]}", int(done) / int(total)))
-            if "error" in step:
-                context_lines = " ".join(line for line in said[-6:] if line)
-                raise ImageError(
-                    f"The image {name} could not be built: {step['error']} ({context_lines[-1000:]}).",
-                    "Run `bun-sandbox image build` to see every step.",
-                )
-
-    def _shares_sockets(self, policy: SandboxPolicy) -> bool:
-        """Say whether a socket made inside can be reached from here: the same Linux, not a virtual machine."""
-        if policy.transport != "auto":
-            return policy.transport == "unix"
-        api = self._connect()
-        return api.base_url.startswith("http+docker://") and "Desktop" not in api.info()["OperatingSystem"]
-
-    def _connect(self) -> APIClient:
-        if self._client is None:
-            try:
-                self._client = docker.from_env(version="auto", timeout=_API_TIMEOUT).api
-            except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-                raise _unavailable(error) from error
-        return self._client
+        return docker_image.inspect(package_client(), image.reference())
 
 
 def _private_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"bun-sandbox-{os.getpid()}-"))
     inside = folder / "run"
     inside.mkdir()
-    # The supervisor's user is nobody of ours, so it may only make its socket if everybody may; the parent is ours alone.
+    # The user inside is nobody of ours, so it can only make its socket where everybody can; the parent is ours alone.
     inside.chmod(0o777)
     return folder
 
 
-def _endpoint(api: APIClient, container: str, folder: Path | None) -> Endpoint:
+def _discard(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shares_sockets(policy: SandboxPolicy) -> bool:
+    """Say whether a socket made inside can be reached from here: the same Linux, not a virtual machine."""
+    if policy.transport != "auto":
+        return policy.transport == "unix"
+    return os.uname().sysname == "Linux" and os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
+
+
+def _endpoint(container: str, folder: Path | None) -> Endpoint:
     if folder is not None:
         return Unix(folder / "run" / "http.sock")
-    ports = api.inspect_container(container)["NetworkSettings"]["Ports"]
+    client = package_client()
+    with translated():
+        ports = client.inspect_container(container)["NetworkSettings"]["Ports"]
     port, health_port = (int(ports[name][0]["HostPort"]) for name in _PORTS)
     return Tcp("127.0.0.1", port, health_port)
 
 
-def _ensure_network(api: APIClient) -> None:
-    if any(found["Name"] == NETWORK for found in api.networks(names=[NETWORK])):
-        return
-    api.create_network(
-        NETWORK,
-        driver="bridge",
-        labels={LABEL: __version__},
-        options={
-            "com.docker.network.bridge.enable_ip_masquerade": "false",
-            "com.docker.network.bridge.enable_icc": "false",
-        },
-    )
-
-
-def _is_running(api: APIClient, container: str) -> bool:
-    try:
-        return bool(api.inspect_container(container)["State"]["Running"])
-    except docker.errors.NotFound:
-        return False
-
-
-def _remove(api: APIClient, container: str) -> None:
-    with suppress(docker.errors.APIError, requests.exceptions.RequestException):
-        api.remove_container(container, force=True, v=True)
-
-
-def _unavailable(error: Exception) -> EngineUnavailable:
-    if "PermissionError" in str(error):
-        return EngineUnavailable(
-            "The Docker engine does not let this user in.",
-            "Add the user to the group docker, or set DOCKER_HOST to a rootless engine.",
+def _ensure_network() -> None:
+    client = package_client()
+    with translated():
+        if any(found["Name"] == NETWORK for found in client.networks(names=[NETWORK])):
+            return
+        client.create_network(
+            NETWORK,
+            driver="bridge",
+            labels={LABEL: __version__},
+            options={
+                "com.docker.network.bridge.enable_ip_masquerade": "false",
+                "com.docker.network.bridge.enable_icc": "false",
+            },
         )
-    return EngineUnavailable(
-        f"No Docker engine answers at {os.environ.get('DOCKER_HOST', 'unix:///var/run/docker.sock')}.",
-        "Install and start one (Debian: `apt-get install docker.io`), then run `bun-sandbox doctor`.",
-    )
 
 
-@contextmanager
-def _translated(api: APIClient) -> Iterator[None]:
-    """Make the library's exceptions ours; the only place that knows both."""
-    try:
-        yield
-    except docker.errors.APIError as error:
-        raise StartFailed(
-            f"The engine refused: {error.explanation or error}.", "Run `bun-sandbox doctor` to see what is wrong."
-        ) from error
-    except requests.exceptions.RequestException as error:
-        raise EngineUnavailable(
-            f"The Docker engine at {api.base_url} stopped answering: {error}.", "Check that it runs, then try again."
-        ) from error
+def _explained(spec: Mapping[str, Any]) -> StartFailed:
+    """Start it once more and keep it, to read what it says when it ends."""
+    client = package_client()
+    host = {**spec["HostConfig"], "AutoRemove": False, "Binds": [], "PortBindings": {}}
+    with translated():
+        container = client.create_container_from_config({**spec, "HostConfig": host})["Id"]
+        try:
+            client.start(container)
+            time.sleep(_LAST_WORDS_SECONDS)
+            said = client.logs(container, tail=20).decode("utf-8", "replace").strip() or "nothing"
+        finally:
+            client.remove_container(container, force=True, v=True)
+    return StartFailed(f"The sandbox did not come up; it said: {said[-2000:]}.", "Run `bun-sandbox doctor`.")
