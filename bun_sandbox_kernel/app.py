@@ -19,3 +19,14 @@ class BunSandboxApp(IPKernelApp):
         """Open the control channel, and no subshells: a sandbox runs one cell at a time."""
         super().init_control(context)
         self.shell_channel_thread = None
+
+    def start(self) -> None:
+        """Serve until the shutdown, and leave once the control thread has said everything about it.
+
+        At the interpreter's exit the IOPub thread is stopped first. A control thread that is just publishing its last
+        status would wait for it 10 s, and the manager kills the process after 5.
+        """
+        super().start()
+        if self.control_thread is not None:
+            self.control_thread.stop()
+            self.control_thread.join()

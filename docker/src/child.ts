@@ -66,11 +66,9 @@ export class Child {
     const lines = new Lines();
     const reports = new Pump(fd, 0, async (bytes) => {
       try {
-        for (const line of lines.feed(bytes)) {
-          const report = readReport(line);
-          await this.#drain();
-          events.reported(report);
-        }
+        const arrived = lines.feed(bytes).map(readReport);
+        await this.#drain();
+        for (const report of arrived) events.reported(report);
       } catch {
         // Not a line of ours: user code wrote to the pipe, and nothing that follows can be trusted.
         this.signal("SIGKILL");

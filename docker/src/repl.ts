@@ -5,7 +5,7 @@
  */
 import { Child, type ExitStatus } from "./child.ts";
 import { describeEnd, describeExit, type Limits } from "./ending.ts";
-import { outOfMemoryKills, type Usage, usageOfOthers } from "./linux.ts";
+import { killOthers, outOfMemoryKills, type Usage, usageOfOthers } from "./linux.ts";
 import type {
   Completeness,
   EndEvent,
@@ -166,9 +166,9 @@ export class Repl {
     setTimeout(() => this.#child === child && !this.#isReady && child.signal("SIGKILL"), START_MS);
   }
 
-  /** As PID 1, a signal to -1 reaches every process of the sandbox but this one (kill(2)). */
+  /** Whatever the old worker started ends with it. */
   #replaceWorker(): void {
-    if (process.pid === 1) process.kill(-1, "SIGKILL");
+    if (process.pid === 1) killOthers();
     else this.#child.signal("SIGKILL");
     this.#session = null;
     this.#start();

@@ -18,7 +18,7 @@ export type FindCell = (label: string) => CellSource | undefined;
 const CELL_FRAME = /^\s*at (?:(.*?) \()?cell:(.+):(\d+):(\d+)\)?$/;
 /** Names that Bun gives to the function that is the cell itself. */
 const CELL_BODY = /^(?:async )?(?:default|starDefault|<anonymous>|anonymous)$/;
-const OUR_FRAME = /\/bun-sandbox\/|\((?:native|node:|bun:)|^\s*at (?:native|node:|bun:)|\[native code\]/;
+const OUR_FRAME = /\/bun-sandbox\/|file:\/\/\/:|(?:\(| at )(?:native|unknown|node:|bun:)/;
 const MAX_CAUSES = 8;
 
 type Paint = (code: string, text: string) => string;

@@ -46,12 +46,13 @@ export class Transcript {
   summary(): Summary {
     if (this.#end === null) throw new Error("the execution has not ended");
     const { type: _, ...end } = this.#end;
+    const stopped = end.message === "" ? null : { name: end.outcome, message: end.message, traceback: "" };
     return {
       stdout: this.#stdout.join(""),
       stderr: this.#stderr.join(""),
       result: this.#result,
       displays: this.#displays,
-      error: this.#error,
+      error: this.#error ?? stopped,
       ...end,
     };
   }

@@ -121,9 +121,7 @@ def _await_port(server: subprocess.Popen[bytes], home: Path) -> int:
 @contextmanager
 def _serving(command: list[str], home: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (home / "log").open("wb") as log:
-        server = subprocess.Popen(
-            command, env=_lab_environment(home), stdout=log, stderr=subprocess.STDOUT
-        )
+        server = subprocess.Popen(command, env=_lab_environment(home), stdout=log, stderr=subprocess.STDOUT)
         try:
             yield server
         finally:
@@ -153,9 +151,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         _absent("chromium is not installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=CHROMIUM_FLAGS
-        )
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
 
@@ -168,9 +164,7 @@ def screenshots(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def page(
-    browser: Browser, lab: Lab, screenshots: Path, request: pytest.FixtureRequest
-) -> Iterator[Page]:
+def page(browser: Browser, lab: Lab, screenshots: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A fresh workspace; what it looked like is kept when the test fails."""
     failed_before = request.session.testsfailed
     context = browser.new_context(viewport={"width": 1200, "height": 800})
