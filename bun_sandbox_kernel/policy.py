@@ -116,9 +116,12 @@ class SandboxPolicy:
                 continue
             text = environment[setting.variable]
             try:
-                values[line.name] = setting.parse(text)
+                value = setting.parse(text)
             except ValueError as error:
                 raise _refused(setting, text) from error
+            if not setting.accepts(value):
+                raise _refused(setting, text)
+            values[line.name] = value
         return cls(**cast("dict[str, Any]", values))
 
     def seccomp(self) -> str:

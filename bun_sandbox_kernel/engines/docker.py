@@ -134,6 +134,13 @@ class DockerEngine:
         components = {part["Name"]: part.get("Version", "?") for part in versions.get("Components", [])}
         return EngineInfo("Docker", versions["Version"], components, client.base_url)
 
+    def limits(self) -> Mapping[str, Any]:
+        """Return the engine's answer to ``GET /info``, which says what it can limit. Raises EngineUnavailable."""
+        client = package_client()
+        with translated():
+            info: Mapping[str, Any] = client.info()
+        return info
+
     def start(self, policy: SandboxPolicy, report: Report) -> DockerSandbox:
         """Start a container that answers. Raises PolicyError, EngineUnavailable, ImageError or StartFailed."""
         api = connect()
