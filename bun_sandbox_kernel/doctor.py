@@ -137,5 +137,3 @@ def _check_kernelspec() -> Check:
 
 def _dotted(version: Version) -> str:
     return ".".join(str(part) for part in version)
-
-

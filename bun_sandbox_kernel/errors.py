@@ -78,7 +78,10 @@ class WireError(SandboxError):
 
 
 class PeerError(WireError):
-    """The sandbox said something unlawful, and is not trusted any further."""
+    """The sandbox said something unlawful; it is not trusted any further, so its variables are lost."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy, state_lost=True)
 
 
 class VersionMismatch(WireError):

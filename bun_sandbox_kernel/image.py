@@ -175,5 +175,3 @@ def _archive(files: Any, *, executable: bool = False) -> io.BytesIO:
             archive.addfile(entry, io.BytesIO(content))
     buffer.seek(0)
     return buffer
-
-

@@ -27,7 +27,9 @@ from .wire import End, Error, Late, Result, WorkerLost
 _REMEMBERED_CELLS = 100
 """So many ended cells can still be told apart when output of theirs arrives late."""
 _PROGRESS_SECONDS = 0.25
-_INTERRUPT_SECONDS = 5.0
+_ASK_SECONDS = 1.0
+"""A front end that asks whether a cell is complete does not wait longer."""
+_INTERRUPT_SECONDS = 3.0
 """After an interrupt the supervisor ends the cell within 1 s; when it does not, it is gone."""
 
 
@@ -55,6 +57,7 @@ class BunSandboxKernel(Kernel):
         self._opening: asyncio.Task[Session] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._cell: asyncio.Task[Any] | None = None
+        self._interrupting: asyncio.Task[None] | None = None
         self._in_session = False
         self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
 
@@ -148,13 +151,13 @@ class BunSandboxKernel(Kernel):
                     case WorkerLost(message):
                         text = f"Between two cells, {message}.\n"
                         self._publish(Message("stream", {"name": "stderr", "text": text}), self._last_parent())
-        except SandboxError as error:
+        except Exception as error:  # noqa: BLE001  (whatever it said, the kernel goes on without it)
             if not greeted.done():
                 greeted.set_exception(error)
         if not greeted.done():
             greeted.set_exception(SandboxDied("The sandbox ended before it greeted."))
         if self._session is session:
-            self._session = None
+            await self._lose_session()
 
     async def _close(self) -> None:
         for task in (self._cell, self._opening):
@@ -170,15 +173,20 @@ class BunSandboxKernel(Kernel):
         if self._cell is None or self._cell.done():
             return
         if self._in_session and self._session is not None:
-            self._background(self._interrupt_cell(self._session, self._cell))
+            if self._interrupting is None or self._interrupting.done():
+                self._interrupting = self._background(self._interrupt_cell(self._session, self._cell))
         else:
             self._cell.cancel()
 
     async def _interrupt_cell(self, session: Session, cell: asyncio.Task[Any]) -> None:
-        with suppress(SandboxError):
-            await session.interrupt()
+        with suppress(SandboxError, TimeoutError):
+            async with asyncio.timeout(_INTERRUPT_SECONDS):
+                await session.interrupt()
             await asyncio.wait({cell}, timeout=_INTERRUPT_SECONDS)
-        cell.cancel()
+        if not cell.done():
+            # The supervisor no longer does its work, so neither it nor what it holds is of use.
+            cell.cancel("the sandbox did not answer, so it was ended; all variables are gone")
+            await self._lose_session()
 
     # -- requests --------------------------------------------------------------------------------------------------
 
@@ -200,8 +208,8 @@ class BunSandboxKernel(Kernel):
         self._cell = asyncio.ensure_future(self._run(code, count, execution, silent, user_expressions or {}))
         try:
             return await self._cell
-        except asyncio.CancelledError:
-            error = outputs.INTERRUPTED
+        except asyncio.CancelledError as cancelled:
+            error = outputs.interrupted(*cancelled.args)
             return self._failed(error, count, silent, shown=False)
         finally:
             self._cell = None
@@ -218,6 +226,11 @@ class BunSandboxKernel(Kernel):
         except SandboxError as failure:
             if failure.state_lost:
                 await self._lose_session()
+            return self._failed(outputs.failure(failure), count, silent, shown=False)
+        except Exception as error:
+            self.log.exception("a cell could not be run")
+            await self._lose_session()
+            failure = SandboxDied(f"The kernel failed ({type(error).__name__}: {error}).", "Please report this.")
             return self._failed(outputs.failure(failure), count, silent, shown=False)
         return {"status": "ok", "execution_count": count, "payload": [], "user_expressions": values}
 
@@ -278,8 +291,9 @@ class BunSandboxKernel(Kernel):
         if self._session is None:
             return {"status": "unknown"}
         try:
-            answer = await self._session.is_complete(code)
-        except SandboxError:
+            async with asyncio.timeout(_ASK_SECONDS):
+                answer = await self._session.is_complete(code)
+        except (SandboxError, TimeoutError):
             return {"status": "unknown"}
         status: Literal["complete", "incomplete", "invalid", "unknown"] = answer.get("status", "unknown")
         return {"status": status, "indent": str(answer.get("indent", ""))}

@@ -17,6 +17,8 @@ class Launch:
 
     def __init__(self, policy: SandboxPolicy) -> None:
         self.sandbox: Future[Sandbox] = Future()
+        # From here on whoever waits may be cancelled, and the sandbox still arrives for `abandon` to stop it.
+        self.sandbox.set_running_or_notify_cancel()
         self.progress: Progress | None = None
         """The last thing that the engine reported, while long work goes on."""
         threading.Thread(target=self._run, args=(policy,), name="launch", daemon=True).start()

@@ -63,7 +63,7 @@ def render(output: Output, execution_count: int) -> Message:
 
 def allowed(data: MimeBundle) -> dict[str, Any]:
     """Return the bundle without what a front end must not get, and never empty."""
-    kept = {mime: value for mime, value in data.items() if _is_known(mime) and _size(value) <= MAX_MIME_BYTES}
+    kept = {mime: value for mime, value in data.items() if _is_lawful(mime, value) and _size(value) <= MAX_MIME_BYTES}
     if kept:
         return kept
     refused = ", ".join(sorted(mime[:80] for mime in data)[:5]) or "nothing"
@@ -94,11 +94,15 @@ def _titled(ename: str, evalue: str) -> Error:
     return Error(ename, evalue, (f"\x1b[1;31m{ename}\x1b[0m: {evalue}",))
 
 
-INTERRUPTED = _titled(ENAMES["interrupted"], "the cell was interrupted")
+def interrupted(reason: str = "the cell was interrupted") -> Error:
+    """Return the error that tells of a cell that the user stopped."""
+    return _titled(ENAMES["interrupted"], reason)
 
 
-def _is_known(mime: str) -> bool:
-    return mime in MIME_TYPES or mime.startswith(_VEGA)
+def _is_lawful(mime: str, value: object) -> bool:
+    if mime.endswith("json"):
+        return mime in MIME_TYPES or mime.startswith(_VEGA)
+    return mime in MIME_TYPES and isinstance(value, str)
 
 
 def _size(value: object) -> int:

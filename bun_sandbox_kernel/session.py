@@ -63,6 +63,8 @@ class Session:
             async with aclosing(self._lines("POST", "/execute", request.body())) as lines:
                 async for line in lines:
                     yield order.check(decode(line))
+                    if order.ended:
+                        return
         if not order.ended:
             raise SandboxDied("The sandbox ended in the middle of the cell.")
 

@@ -59,7 +59,9 @@ class HttpClient:
             content = b"" if body is None else json.dumps(body).encode()
             headers = [*self._headers, ("Accept", accept), ("Content-Length", str(len(content)))]
             sent = state.send(h11.Request(method=method, target=path, headers=headers))
-            writer.write(b"".join(filter(None, (sent, state.send(h11.Data(data=content)), state.send(h11.EndOfMessage())))))
+            writer.write(
+                b"".join(filter(None, (sent, state.send(h11.Data(data=content)), state.send(h11.EndOfMessage()))))
+            )
             await writer.drain()
             head = await _next_event(connection)
             if not isinstance(head, h11.Response):

@@ -7,6 +7,7 @@ or an event out of order, is a PeerError; the cell ends and the kernel lives.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -15,8 +16,11 @@ from .errors import PeerError
 
 PROTOCOL = 1
 """Raised with every change that an older peer would misread."""
-MAX_LINE_BYTES = 64 << 20
-"""Longest line that is read; the supervisor takes 16 Mi characters from the worker, escaped at most fourfold."""
+MAX_LINE_BYTES = 16 << 20
+"""Longest line that is read; the supervisor takes 4 Mi characters from the worker, in UTF-8 at most thrice as long."""
+_MAX_NODES = 500_000
+"""Most brackets in one line: small text can be a large tree."""
+_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 MimeBundle: TypeAlias = Mapping[str, Any]
 Outcome: TypeAlias = Literal["ok", "error", "interrupted", "timeout", "memory", "crashed"]
@@ -173,18 +177,16 @@ class Lines:
     """Bytes in pieces → whole lines, none longer than ``MAX_LINE_BYTES``."""
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []
-        self._size = 0
+        self._rest = bytearray()
 
     def feed(self, chunk: bytes) -> list[str]:
         """Return the lines that the chunk completes. Raises PeerError on a line too long or not UTF-8."""
         head, newline, tail = chunk.rpartition(b"\n")
         if newline:
-            whole = b"".join((*self._rest, head))
-            self._rest, self._size = [], 0
-        self._rest.append(tail)
-        self._size += len(tail)
-        if self._size > MAX_LINE_BYTES:
+            whole = bytes(self._rest + head)
+            self._rest.clear()
+        self._rest += tail
+        if len(self._rest) > MAX_LINE_BYTES:
             raise PeerError(f"The sandbox sent a line of more than {MAX_LINE_BYTES >> 20} MiB.")
         if not newline:
             return []
@@ -239,8 +241,14 @@ class _Fields:
 
     @classmethod
     def parse(cls, line: str) -> _Fields:
+        if line.count("[") + line.count("{") > _MAX_NODES:
+            raise PeerError("The sandbox sent a line of too many values.")
         try:
             values = json.loads(line)
+            if _LONE_SURROGATE.search(line):
+                # JavaScript text may hold half a character, which no message can carry.
+                text = json.dumps(values, ensure_ascii=False)
+                values = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
         except (ValueError, RecursionError) as error:
             raise PeerError("The sandbox sent a line that is not JSON.") from error
         if not isinstance(values, dict):

@@ -21,7 +21,7 @@ from ..owner import Owner
 from ..policy import SandboxPolicy
 from ..ready import wait_until_ready
 from . import Endpoint, EngineInfo, Report, Tcp, Unix
-from .docker_api import Api, ImageMissing, connect, package_client, translated
+from .docker_api import Api, Found, ImageMissing, connect, package_client, translated
 
 LABEL = "io.bun-sandbox"
 SOCKET_FOLDER = "/run/bun-sandbox"
@@ -57,7 +57,6 @@ def container_spec(
         "MemorySwap": policy.memory_bytes,
         "NanoCpus": round(policy.cpus * 1e9),
         "PidsLimit": policy.pids,
-        "OomScoreAdj": 500,
         "IpcMode": "private",
         "ShmSize": policy.shm_bytes,
         "Tmpfs": {
@@ -188,10 +187,10 @@ class DockerEngine:
         """Remove the containers and folders of kernels that are gone; return the containers' ids."""
         api = connect()
         removed = []
-        for container, labels in api.list(LABEL):
-            if Owner.from_labels({name.removeprefix(f"{LABEL}."): value for name, value in labels.items()}).is_gone():
-                api.remove(container)
-                removed.append(container[:12])
+        for found in api.list(LABEL):
+            if owner_of(found).is_gone():
+                api.remove(found.id)
+                removed.append(found.id[:12])
         for folder in Path(tempfile.gettempdir()).glob("bun-sandbox-*-*"):
             owner_pid = folder.name.split("-")[2]
             if owner_pid.isdigit() and not Path("/proc", owner_pid).exists():
@@ -209,6 +208,11 @@ class DockerEngine:
         from . import docker_image
 
         return docker_image.inspect(package_client(), image.reference())
+
+
+def owner_of(found: Found) -> Owner:
+    """Return the process that a container's labels name as its owner."""
+    return Owner.from_labels({name.removeprefix(f"{LABEL}."): value for name, value in found.labels.items()})
 
 
 def _private_folder() -> Path:

@@ -70,9 +70,7 @@ def _made_base(client: APIClient, report: Report) -> str:
     return name
 
 
-def _build(
-    client: APIClient, name: str, context: io.BytesIO, report: Report, arguments: Mapping[str, str]
-) -> None:
+def _build(client: APIClient, name: str, context: io.BytesIO, report: Report, arguments: Mapping[str, str]) -> None:
     said: list[str] = []
     steps = client.build(
         fileobj=context,

@@ -6,7 +6,7 @@
  */
 import { closeSync, writeSync } from "node:fs";
 import { Lines } from "./lines.ts";
-import { pipe, waiting } from "./linux.ts";
+import { neverBlock, pipe, waiting } from "./linux.ts";
 import { readReport } from "./report.ts";
 import type { Command, Report } from "./wire.ts";
 
@@ -25,6 +25,9 @@ const COALESCE_MS = 5;
 const FULL_READ_BYTES = 1 << 16;
 /** A background process that never stops printing must not hold back the report that waits for the drain. */
 const MAX_DRAIN_MS = 250;
+/** How long a worker may leave a command unread. */
+const SEND_MS = 5000;
+const RETRY_MS = 5;
 
 export class Child {
   readonly pid: number;
@@ -46,6 +49,7 @@ export class Child {
     for (const end of [stdout.write, stderr.write, reports.write, commands.read]) closeSync(end);
     this.pid = this.#process.pid;
     this.#commands = commands.write;
+    neverBlock(commands.write);
     this.#output = [
       new Pump(stdout.read, COALESCE_MS, (bytes) => events.printed("stdout", bytes)),
       new Pump(stderr.read, COALESCE_MS, (bytes) => events.printed("stderr", bytes)),
@@ -53,12 +57,26 @@ export class Child {
     void this.#follow(reports.read, events);
   }
 
+  /** Never waits: user code may have stopped to read, and this process has others to serve. */
   send(command: Command): void {
-    if (this.#open) writeSync(this.#commands, `${JSON.stringify(command)}\n`);
+    this.#write(Buffer.from(`${JSON.stringify(command)}\n`), performance.now() + SEND_MS);
   }
 
   signal(name: "SIGINT" | "SIGKILL"): void {
     this.#process.kill(name);
+  }
+
+  #write(bytes: Uint8Array, deadline: number): void {
+    if (!this.#open) return;
+    let written = 0;
+    try {
+      written = writeSync(this.#commands, bytes);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") deadline = 0;
+    }
+    if (written === bytes.length) return;
+    if (performance.now() > deadline) this.signal("SIGKILL");
+    else setTimeout(() => this.#write(bytes.subarray(written), deadline), RETRY_MS);
   }
 
   /** Ends with the process, not with its pipes: whatever it started may hold them open. */
@@ -117,14 +135,18 @@ class Pump {
   }
 
   async #run(): Promise<void> {
-    for await (const chunk of Bun.file(this.fd).stream()) {
-      this.#reads++;
-      this.#delivering = true;
-      await this.deliver(chunk);
-      this.#delivering = false;
-      if (this.coalesceMs > 0 && chunk.length < FULL_READ_BYTES) await this.#pause();
+    try {
+      for await (const chunk of Bun.file(this.fd).stream()) {
+        this.#reads++;
+        this.#delivering = true;
+        await this.deliver(chunk);
+        this.#delivering = false;
+        if (this.coalesceMs > 0 && chunk.length < FULL_READ_BYTES) await this.#pause();
+      }
+    } finally {
+      this.#ended = true;
+      closeSync(this.fd);
     }
-    this.#ended = true;
   }
 
   #pause(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Pure: bytes in pieces → whole lines of UTF-8, none longer than a limit. */
 
-/** Largest line that either side accepts, in UTF-16 units: an image of some megabytes in base64 fits. */
-export const MAX_LINE = 16 << 20;
+/** Longest line that is accepted, in UTF-16 units: an image of 3 MB in base64 fits. */
+export const MAX_LINE = 4 << 20;
 
 export class LineTooLong extends Error {}
 

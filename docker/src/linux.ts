@@ -12,6 +12,9 @@ const libc = dlopen("libc.so.6", {
 /** From <fcntl.h>, <sys/ioctl.h> and <sys/prctl.h>; the same on x86_64 and aarch64. */
 const O_CLOEXEC = 0o2000000;
 const F_SETPIPE_SZ = 1031;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
 const FIONREAD = 0x541b;
 const PR_SET_DUMPABLE = 4;
 
@@ -31,6 +34,11 @@ export function pipe(capacity: number): { readonly read: number; readonly write:
   const [read = -1, write = -1] = ends;
   libc.fcntl(write, F_SETPIPE_SZ, capacity);
   return { read, write };
+}
+
+/** Makes writes to a full pipe fail with EAGAIN instead of waiting. */
+export function neverBlock(fd: number): void {
+  check("fcntl(F_SETFL)", libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK));
 }
 
 /** Bytes that wait in a pipe. */

@@ -8,7 +8,7 @@ import { chmodSync } from "node:fs";
 import { Lifeline } from "./lifeline.ts";
 import { hideFromSameUser } from "./linux.ts";
 import { Repl } from "./repl.ts";
-import { MAX_BODY_BYTES, Server } from "./server.ts";
+import { type Handler, MAX_BODY_BYTES, Server } from "./server.ts";
 import { readSettings } from "./settings.ts";
 
 const settings = readSettings(process.env);
@@ -28,7 +28,10 @@ if (settings.socket === null) {
   Bun.serve({ ...options, port: settings.port, fetch: server.handler() });
   Bun.serve({ ...options, port: settings.healthPort, fetch: server.handler("/health") });
 } else {
-  Bun.serve({ maxRequestBodySize: MAX_BODY_BYTES, unix: settings.socket, fetch: server.handler() });
+  // The types of Bun leave the timeout out for sockets; without it a silent cell is cut off after some seconds.
+  const all = { ...options, unix: settings.socket, fetch: server.handler() };
+  const typed: { unix: string; fetch: Handler } = all;
+  Bun.serve(typed);
   // The folder around it is private to the kernel's user; the socket itself only has to let that user in.
   chmodSync(settings.socket, 0o666);
 }

@@ -22,6 +22,11 @@ export class Busy extends Error {}
 
 /** How long a worker may take to leave the cell after SIGINT before it is killed. */
 const GRACE_MS = 1000;
+const REPEAT_MS = 100;
+/** Longest text of one event. */
+const MAX_TEXT_BYTES = 1 << 18;
+/** What the smallest event costs of a cell's output, so that a million empty ones have an end. */
+const MIN_EVENT_BYTES = 256;
 const MEMORY_WATCH_MS = 50;
 const START_MS = 10_000;
 
@@ -99,8 +104,17 @@ export class Repl {
     const execution = this.#current;
     if (execution === null) return false;
     execution.stop ??= reason;
+    if (!this.#isReady) {
+      // Nothing of the cell has run yet, and a worker on its way up would die of the signal.
+      this.#finish(execution, execution.stop, "kept", null);
+      return true;
+    }
     this.#child.signal("SIGINT");
-    execution.timers.push(setTimeout(() => this.#child.signal("SIGKILL"), GRACE_MS));
+    execution.timers.push(
+      // Again and again, since the first may come before the worker has read its command.
+      setInterval(() => this.#child.signal("SIGINT"), REPEAT_MS),
+      setTimeout(() => this.#child.signal("SIGKILL"), GRACE_MS),
+    );
     return true;
   }
 
@@ -177,11 +191,19 @@ export class Repl {
   #printed(name: "stdout" | "stderr", bytes: Uint8Array): void {
     const execution = this.#current ?? this.#last;
     if (execution === null) return;
-    const room = Math.max(0, this.limits.maxOutputBytes - execution.outputBytes);
-    execution.droppedBytes += Math.max(0, bytes.length - room);
-    execution.outputBytes += bytes.length;
-    const text = this.#decoders[name].decode(bytes.subarray(0, room), { stream: true });
-    if (text !== "") this.#output(execution, { type: "stream", name, text });
+    const kept = bytes.subarray(0, this.#charge(execution, bytes.length));
+    for (let at = 0; at < kept.length; at += MAX_TEXT_BYTES) {
+      const text = this.#decoders[name].decode(kept.subarray(at, at + MAX_TEXT_BYTES), { stream: true });
+      if (text !== "") this.#output(execution, { type: "stream", name, text });
+    }
+  }
+
+  /** Counts output of whatever kind, and returns how much of it the cell may still show. */
+  #charge(execution: Execution, bytes: number): number {
+    const allowed = Math.min(bytes, Math.max(0, this.limits.maxOutputBytes - execution.outputBytes));
+    execution.outputBytes += bytes;
+    execution.droppedBytes += bytes - allowed;
+    return allowed;
   }
 
   #reported(report: Report): void {
@@ -194,7 +216,9 @@ export class Repl {
         break;
       case "output": {
         const owner = execution ?? this.#last;
-        if (owner?.id === report.id) this.#output(owner, report.event);
+        const bytes = Math.max(MIN_EVENT_BYTES, JSON.stringify(report.event).length);
+        if (owner?.id === report.id && this.#charge(owner, bytes) === bytes)
+          this.#output(owner, report.event);
         break;
       }
       case "done":

@@ -9,8 +9,13 @@ type WorkerEvent = Extract<Report, { type: "output" }>["event"];
 
 export class UnlawfulReport extends Error {}
 
+const MAX_NODES = 200_000;
+
 /** @throws {UnlawfulReport | SyntaxError} when the line is not one of the worker's reports. */
 export function readReport(line: string): Report {
+  // Small text can be a large tree: 4 MiB of brackets would take the memory of the whole sandbox.
+  if (line.split("[").length + line.split("{").length > MAX_NODES)
+    throw new UnlawfulReport("too many values");
   const fields = record(JSON.parse(line));
   switch (fields["type"]) {
     case "ready":

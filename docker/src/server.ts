@@ -124,14 +124,18 @@ export class Server {
     }
     let controller!: ReadableStreamDefaultController<string>;
     let ended = false;
+    let gone = false;
     const stream = new ReadableStream<string>({
       start: (given) => void (controller = given),
-      cancel: () => void (ended || this.repl.interrupt()),
+      cancel: () => {
+        gone = true;
+        if (!ended) this.repl.interrupt();
+      },
     });
     const emit = (event: Event): void => {
-      if (ended) return;
+      ended ||= event.type === "end";
+      if (gone) return;
       controller.enqueue(`${JSON.stringify(event)}\n`);
-      ended = event.type === "end";
       if (ended) controller.close();
     };
     void this.repl.execute(execution, emit);

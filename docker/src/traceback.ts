@@ -7,76 +7,73 @@ import { CellSyntaxError, type Position } from "./cell.ts";
 import { inspectValue } from "./display.ts";
 import type { ErrorEvent } from "./wire.ts";
 
-/** What is known of a cell that ran: its text, and the way back from a position in its module. */
+/** What is known of a cell that ran: its name, its text, and the way back from a position in its module. */
 export type CellSource = {
+  /** As the user knows it: `Cell [3]`. */
+  readonly label: string;
   readonly source: string;
   readonly original: (generated: Position) => Position | null;
 };
-export type FindCell = (label: string) => CellSource | undefined;
+/** By the number in the name of the cell's module. */
+export type FindCell = (id: number) => CellSource | undefined;
 
 /** Bun's notation of a frame inside a module that the worker made for a cell. */
-const CELL_FRAME = /^\s*at (?:(.*?) \()?cell:(.+):(\d+):(\d+)\)?$/;
+const CELL_FRAME = /^\s*at (?:(.*?) \()?cell:(\d+):(\d+):(\d+)\)?$/;
 /** Names that Bun gives to the function that is the cell itself. */
 const CELL_BODY = /^(?:async )?(?:default|starDefault|<anonymous>|anonymous)$/;
-const OUR_FRAME = /\/bun-sandbox\/|file:\/\/\/:|(?:\(| at )(?:native|unknown|node:|bun:)/;
+const FOREIGN_FRAME = /file:\/\/\/:|(?:\(| at )(?:native|unknown|node:|bun:)/;
+const OUR_FOLDER = `${import.meta.dir}/`;
 const MAX_CAUSES = 8;
 
 type Paint = (code: string, text: string) => string;
 
-export function describeError(error: unknown, label: string, find: FindCell, color: boolean): ErrorEvent {
+export function describeError(error: unknown, cell: CellSource, find: FindCell, color: boolean): ErrorEvent {
   const paint: Paint = color ? (code, text) => `\u001b[${code}m${text}\u001b[0m` : (_, text) => text;
   const { ename, evalue } = nameOf(error);
   const traceback: string[] = [];
   let cause: unknown = error;
   for (let depth = 0; depth < MAX_CAUSES && cause !== undefined; depth++) {
     if (depth > 0) traceback.push("", "caused by:");
-    traceback.push(...describeOne(cause, label, find, paint));
+    traceback.push(...describeOne(cause, cell, find, paint));
     cause = cause instanceof Error ? cause.cause : undefined;
   }
   return { type: "error", ename, evalue, traceback };
 }
 
-function describeOne(error: unknown, label: string, find: FindCell, paint: Paint): string[] {
+function describeOne(error: unknown, running: CellSource, find: FindCell, paint: Paint): string[] {
   const { ename, evalue } = nameOf(error);
   const lines = [`${paint("1;31", ename)}: ${evalue}`];
-  if (error instanceof CellSyntaxError)
-    return [...lines, ...frame("", label, error.position, find, paint, true)];
+  if (error instanceof CellSyntaxError) return [...lines, ...frame("", running, error.position, paint, true)];
   const built = buildPosition(error);
   if (built !== null) {
-    const position = find(label)?.original(built) ?? null;
-    return position === null ? lines : [...lines, ...frame("", label, position, find, paint, true)];
+    const position = running.original(built);
+    return position === null ? lines : [...lines, ...frame("", running, position, paint, true)];
   }
   let excerpt = true;
   for (const line of stackOf(error)) {
     const match = CELL_FRAME.exec(line);
     if (match === null) {
-      if (!OUR_FRAME.test(line)) lines.push(line);
+      if (!FOREIGN_FRAME.test(line) && !line.includes(OUR_FOLDER)) lines.push(line);
       continue;
     }
-    const [, name = "", cell = "", lineNumber, column] = match;
-    const position = find(cell)?.original({ line: Number(lineNumber), column: Number(column) }) ?? null;
-    if (position === null) continue;
-    lines.push(...frame(CELL_BODY.test(name) ? "" : name, cell, position, find, paint, excerpt));
+    const [, name = "", id, lineNumber, column] = match;
+    const cell = find(Number(id));
+    const position = cell?.original({ line: Number(lineNumber), column: Number(column) }) ?? null;
+    if (cell === undefined || position === null) continue;
+    lines.push(...frame(CELL_BODY.test(name) ? "" : name, cell, position, paint, excerpt));
     excerpt = false;
   }
   return lines;
 }
 
-function frame(
-  name: string,
-  label: string,
-  { line, column }: Position,
-  find: FindCell,
-  paint: Paint,
-  withExcerpt: boolean,
-): string[] {
-  const head = `    at ${name === "" ? "" : `${name}, `}${paint("36", label)}, line ${line}`;
-  const source = withExcerpt ? find(label)?.source.split("\n") : undefined;
-  if (source === undefined) return [head];
+function frame(name: string, cell: CellSource, at: Position, paint: Paint, withExcerpt: boolean): string[] {
+  const head = `    at ${name === "" ? "" : `${name}, `}${paint("36", cell.label)}, line ${at.line}`;
+  if (!withExcerpt) return [head];
+  const source = cell.source.split("\n");
   const lines = [head];
-  if (line >= 2) lines.push(paint("2", gutter(line - 1)) + source[line - 2]);
-  lines.push(paint("2", gutter(line)) + (source[line - 1] ?? ""));
-  lines.push(paint("31", `${" ".repeat(gutter(line).length + column - 1)}^`));
+  if (at.line >= 2) lines.push(paint("2", gutter(at.line - 1)) + source[at.line - 2]);
+  lines.push(paint("2", gutter(at.line)) + (source[at.line - 1] ?? ""));
+  lines.push(paint("31", `${" ".repeat(gutter(at.line).length + at.column - 1)}^`));
   return lines;
 }
 

@@ -13,7 +13,7 @@ import { resolve } from "node:path";
 import { Script } from "node:vm";
 import { type Cell, CellSyntaxError, prepare } from "./cell.ts";
 import { displayGlobals, toBundle } from "./display.ts";
-import { Lines } from "./lines.ts";
+import { Lines, MAX_LINE } from "./lines.ts";
 import { type CellSource, describeError } from "./traceback.ts";
 import type { Command, Completeness, OutputEvent, Report } from "./wire.ts";
 
@@ -24,21 +24,53 @@ export const COMMANDS_FD = 4;
 const { stringify, parse } = JSON;
 const { Promise } = globalThis;
 const ENTER = Symbol.for("bun-sandbox.enter");
+type RunCommand = Extract<Command, { type: "run" }>;
+const MAX_ERROR_TEXT = 100_000;
+const MAX_FRAMES = 200;
 const INTERRUPTED = Symbol("interrupted");
 
-type Ran = CellSource & Pick<Cell, "module" | "loader">;
-const cells: Record<string, Ran | undefined> = Object.create(null) as Record<string, Ran>;
-const find = (label: string) => cells[label];
-let running: { id: number; label: string; color: boolean } = { id: 0, label: "", color: false };
+/** A cell that runs or has run. Modules are named by `id`, since counts come again: after a restart, or unstored. */
+type Ran = CellSource & Pick<Cell, "module" | "loader"> & { readonly id: number; readonly color: boolean };
+const cells: Record<number, Ran | undefined> = Object.create(null) as Record<number, Ran>;
+const find = (id: number) => cells[id];
+let running: Ran = unread({ id: 0, code: "", count: 0, color: false });
 let stopWaiting: (reason: symbol) => void = () => {};
+
+function unread({ id, code, count, color }: Pick<RunCommand, "id" | "code" | "count" | "color">): Ran {
+  return {
+    id,
+    label: `Cell [${count}]`,
+    source: code,
+    color,
+    module: "",
+    loader: "ts",
+    original: () => null,
+  };
+}
 
 function report(message: Report): void {
   writeAll(REPORTS_FD, `${stringify(message)}\n`);
 }
 
 function emit(event: Extract<Report, { type: "output" }>["event"]): void {
-  report({ type: "output", id: running.id, event });
+  const line = `${stringify({ type: "output", id: running.id, event })}\n`;
+  if (line.length > MAX_LINE)
+    throw new RangeError(`the value takes ${line.length} bytes; one output may have ${MAX_LINE}`);
+  writeAll(REPORTS_FD, line);
 }
+
+/** Reading a thrown value runs its getters, so even that can throw. */
+function describe(error: unknown): Extract<OutputEvent, { type: "error" }> {
+  try {
+    const event = describeError(error, running, find, running.color);
+    return { ...event, evalue: cut(event.evalue), traceback: event.traceback.slice(0, MAX_FRAMES).map(cut) };
+  } catch {
+    const sentence = "the thrown value cannot be read";
+    return { type: "error", ename: "Error", evalue: sentence, traceback: [`Error: ${sentence}`] };
+  }
+}
+const cut = (text: string): string =>
+  text.length <= MAX_ERROR_TEXT ? text : `${text.slice(0, MAX_ERROR_TEXT)} …`;
 
 /** Writes the whole text, as the standard streams of a program do when they are pipes. */
 function writeAll(fd: number, data: string | Uint8Array): void {
@@ -59,31 +91,36 @@ function interruptible<T>(body: () => T): T {
   return enter.runInThisContext({ breakOnSigint: true }) as T;
 }
 
-async function run(code: string, label: string): Promise<"ok" | "error" | "interrupted"> {
+async function run(command: RunCommand): Promise<"ok" | "error" | "interrupted"> {
+  cells[command.id] = running = unread(command);
   try {
-    const cell = prepare(code);
-    cells[label] = { ...cell, source: code };
+    const cell = prepare(command.code);
+    cells[command.id] = running = { ...running, ...cell };
     for (const name of cell.names) if (!(name in globalThis)) Reflect.set(globalThis, name, undefined);
-    const module = (await import(`cell:${label}`)) as { default: () => Promise<[unknown] | undefined> };
+    const module = (await import(`cell:${command.id}`)) as { default: () => Promise<[unknown] | undefined> };
     const interrupt = new Promise<never>((_, reject) => (stopWaiting = reject));
     const body = interruptible(module.default);
     interruptible(drainMicrotasks);
     const result = await Promise.race([body, interrupt]);
     if (result !== undefined && result[0] !== undefined)
-      emit({ type: "result", data: await toBundle(result[0], running.color), metadata: {} });
+      emit({ type: "result", data: await toBundle(result[0], command.color), metadata: {} });
     return "ok";
   } catch (error) {
     if (error === INTERRUPTED || isInterruption(error)) return "interrupted";
-    cells[label] ??= { source: code, module: "", loader: "ts", original: () => null };
-    emit(describeError(error, label, find, running.color));
+    emit(describe(error));
     return "error";
   } finally {
     stopWaiting = () => {};
   }
 }
 
-const isInterruption = (error: unknown): boolean =>
-  error instanceof Error && Reflect.get(error, "code") === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
+function isInterruption(error: unknown): boolean {
+  try {
+    return error instanceof Error && Reflect.get(error, "code") === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
+  } catch {
+    return false;
+  }
+}
 
 function completeness(code: string): Completeness {
   try {
@@ -102,20 +139,13 @@ async function obey(command: Command): Promise<void> {
     report({ type: "completeness", id: command.id, completeness: completeness(command.code) });
     return;
   }
-  running = { id: command.id, label: `Cell [${command.count}]`, color: command.color };
-  const outcome = await run(command.code, running.label);
+  const outcome = await run(command);
   report({ type: "done", id: command.id, outcome });
 }
 
 /** An error that no cell awaits: a forgotten promise, a callback. It is shown, and the worker lives. */
 function showStray(error: unknown): void {
-  const { traceback }: Extract<OutputEvent, { type: "error" }> = describeError(
-    error,
-    running.label,
-    find,
-    running.color,
-  );
-  writeAll(2, `Uncaught ${traceback.join("\n")}\n`);
+  writeAll(2, `Uncaught ${describe(error).traceback.join("\n")}\n`);
 }
 
 plugin({
@@ -129,7 +159,7 @@ plugin({
       importer.startsWith("cell:") ? { path: resolve(path) } : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: "cell" }, ({ path }) => {
-      const cell = cells[path];
+      const cell = find(Number(path));
       return { contents: cell?.module ?? "", loader: cell?.loader ?? "ts" };
     });
   },

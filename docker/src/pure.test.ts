@@ -1,0 +1,139 @@
+import { describe, expect, test } from "bun:test";
+import { toBundle } from "./display.ts";
+import { describeEnd } from "./ending.ts";
+import { Lines, LineTooLong, MAX_LINE } from "./lines.ts";
+import { readReport } from "./report.ts";
+import { readSettings } from "./settings.ts";
+import { Transcript } from "./transcript.ts";
+import type { EndEvent } from "./wire.ts";
+
+describe("reports of a hostile worker", () => {
+  test("are read field by field, so that nothing rides along", () => {
+    const line = '{"type":"output","id":1,"event":{"type":"clear","wait":true,"extra":1},"more":2}';
+    expect(readReport(line)).toEqual({ type: "output", id: 1, event: { type: "clear", wait: true } });
+  });
+
+  test.each([
+    "nonsense",
+    "null",
+    "[]",
+    '{"type":"end"}',
+    '{"type":"done","id":1,"outcome":"memory"}',
+    '{"type":"done","id":"1","outcome":"ok"}',
+    '{"type":"output","id":1,"event":{"type":"end","outcome":"ok"}}',
+    '{"type":"output","id":1,"event":{"type":"stream","name":"stdout","text":"x"}}',
+    '{"type":"output","id":1,"event":{"type":"result","data":{"plain":1},"metadata":{}}}',
+    '{"type":"output","id":1,"event":{"type":"error","ename":"E","evalue":"","traceback":"x"}}',
+    '{"type":"completeness","id":1,"completeness":{"status":"maybe","indent":""}}',
+  ])("are refused when unlawful: %s", (line) => {
+    expect(() => readReport(line)).toThrow();
+  });
+});
+
+describe("lines", () => {
+  test("survive any cut, in the middle of a character too", () => {
+    const bytes = new TextEncoder().encode("a\nsüß 🥟\n");
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const lines = new Lines();
+      expect([...lines.feed(bytes.subarray(0, cut)), ...lines.feed(bytes.subarray(cut))]).toEqual([
+        "a",
+        "süß 🥟",
+      ]);
+    }
+  });
+
+  test("without an end are refused before they fill the memory", () => {
+    const lines = new Lines();
+    const chunk = new Uint8Array(1 << 20).fill(120);
+    expect(() => {
+      for (let size = 0; size <= MAX_LINE; size += chunk.length) lines.feed(chunk);
+    }).toThrow(LineTooLong);
+  });
+});
+
+describe("settings", () => {
+  test("of the environment are honoured", () => {
+    const { limits } = readSettings({ MAX_EXECUTION_TIME: "5000", MAX_MEMORY: "128m", MAX_OUTPUT: "1k" });
+    expect(limits).toEqual({ maxExecutionMs: 5000, maxMemoryBytes: 128 << 20, maxOutputBytes: 1024 });
+  });
+
+  test.each([
+    ["MAX_EXECUTION_TIME", "5s"],
+    ["MAX_EXECUTION_TIME", "-1"],
+    ["MAX_MEMORY", "lots"],
+    ["MAX_MEMORY", "128 m"],
+  ])("that are wrong are named: %s=%s", (name, value) => {
+    expect(() => readSettings({ [name]: value })).toThrow(`${name} is "${value}"`);
+  });
+
+  test("never hand the secret to the worker", () => {
+    const { workerEnvironment } = readSettings({ BUN_SANDBOX_SECRET: "s3cret" });
+    expect(JSON.stringify(workerEnvironment)).not.toContain("s3cret");
+  });
+});
+
+describe("values", () => {
+  test("show themselves by the contract of Jupyter.display, also later", async () => {
+    const bundle = { "text/html": "<b>hi</b>" };
+    expect(await toBundle({ [Symbol.for("Jupyter.display")]: () => bundle }, false)).toEqual(bundle);
+    expect(await toBundle({ [Symbol.for("Jupyter.display")]: () => Promise.resolve(bundle) }, false)).toEqual(
+      bundle,
+    );
+  });
+
+  test("that return no bundle are told what one is", () => {
+    const value = { [Symbol.for("Jupyter.display")]: () => ({ html: "x" }) };
+    expect(toBundle(value, false)).rejects.toThrow("MIME types as keys");
+  });
+
+  test("are cut where nobody reads on", async () => {
+    const text = (await toBundle("x".repeat(3 << 20), false))["text/plain"];
+    expect(text).toEndWith("more characters");
+  });
+});
+
+const end: EndEvent = {
+  type: "end",
+  outcome: "ok",
+  state: "kept",
+  message: "",
+  exit_code: null,
+  wall_ms: 1,
+  cpu_ms: 1,
+  peak_memory_bytes: 1,
+  output_bytes: 0,
+  dropped_bytes: 0,
+};
+
+describe("the one JSON object of a person with curl", () => {
+  test("gathers streams, result and end", () => {
+    const transcript = new Transcript();
+    transcript.add({ type: "stream", name: "stdout", text: "a" });
+    transcript.add({ type: "stream", name: "stderr", text: "b" });
+    transcript.add({ type: "stream", name: "stdout", text: "c" });
+    transcript.add({ type: "result", data: { "text/plain": "2" }, metadata: {} });
+    transcript.add(end);
+    expect(transcript.summary()).toMatchObject({
+      stdout: "ac",
+      stderr: "b",
+      result: { "text/plain": "2" },
+      error: null,
+    });
+  });
+
+  test("has an error whenever the outcome is not ok", () => {
+    const transcript = new Transcript();
+    transcript.add({ ...end, outcome: "timeout", message: "too long" });
+    expect(transcript.summary().error).toEqual({ name: "timeout", message: "too long", traceback: "" });
+  });
+});
+
+test("a lost state is said aloud in every ending that loses it", () => {
+  const limits = { maxExecutionMs: 0, maxMemoryBytes: 256 << 20, maxOutputBytes: 0 };
+  const status = { code: null, signal: "SIGKILL" };
+  for (const outcome of ["interrupted", "timeout", "memory", "crashed"] as const) {
+    expect(describeEnd(outcome, "lost", status, limits)).toContain("all variables are gone");
+    expect(describeEnd(outcome, "kept", null, limits)).not.toContain("gone");
+  }
+  expect(describeEnd("memory", "lost", status, limits)).toStartWith("memory limit 256 MB reached");
+});

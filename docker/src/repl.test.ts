@@ -1,0 +1,296 @@
+/** The supervisor with a real worker, without a container: what a cell does comes out as events, in order. */
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Busy, Repl } from "./repl.ts";
+import { Server } from "./server.ts";
+import type { EndEvent, Event, ExecuteRequest, LateEvent } from "./wire.ts";
+
+const home = mkdtempSync(join(tmpdir(), "repl-"));
+const late: LateEvent[] = [];
+const repl = new Repl(
+  { maxExecutionMs: 0, maxMemoryBytes: 0, maxOutputBytes: 1 << 20 },
+  { HOME: home, PATH: "/usr/bin:/bin", BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" },
+  (event) => late.push(event),
+);
+let count = 0;
+
+beforeEach(() => void (late.length = 0));
+afterAll(() => rmSync(home, { recursive: true }));
+
+type Started = { readonly events: Event[]; readonly end: Promise<EndEvent> };
+
+function start(code: string, options: Partial<ExecuteRequest> = {}): Started {
+  const events: Event[] = [];
+  count++;
+  const request = {
+    code,
+    session: "test",
+    execution: `e${count}`,
+    count,
+    color: false,
+    timeout_ms: 0,
+    ...options,
+  };
+  const end = repl
+    .execute(request, (event) => events.push(event))
+    .then(() => {
+      const last = events.at(-1);
+      if (last?.type !== "end") throw new Error("no end");
+      return last;
+    });
+  return { events, end };
+}
+
+async function run(code: string, options: Partial<ExecuteRequest> = {}): Promise<Event[]> {
+  const { events, end } = start(code, options);
+  await end;
+  return events;
+}
+
+const value = async (code: string): Promise<unknown> => {
+  const result = (await run(code)).find((event) => event.type === "result");
+  return result?.type === "result" ? result.data["text/plain"] : undefined;
+};
+const output = (events: readonly Event[], name = "stdout") =>
+  events.map((event) => (event.type === "stream" && event.name === name ? event.text : "")).join("");
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 10_000; !condition();) {
+    if (Date.now() > deadline) throw new Error("it never came");
+    await Bun.sleep(5);
+  }
+}
+
+describe("state", () => {
+  test("persists over cells and may be declared again", async () => {
+    await run("const x: number = 1; function f() { return x } class A {} enum E { B = 5 }");
+    expect(await value("[x, f(), typeof A, E.B]")).toBe('[ 1, 1, "function", 5 ]');
+    await run("const x = 2");
+    expect(await value("f()")).toBe("2");
+  });
+
+  test("survives an error", async () => {
+    const events = await run("let kept = 7; throw new Error('no'); ");
+    expect(events.map((event) => event.type)).toEqual(["error", "end"]);
+    expect(await value("kept")).toBe("7");
+  });
+
+  test("survives a cell that replaces what the worker needs", async () => {
+    await run(
+      "JSON.stringify = () => 'gone'; JSON.parse = () => null; globalThis.Promise = null; Reflect.apply = null;",
+    );
+    expect(await value("1 + 1")).toBe("2");
+    await run("process.exit(0)");
+  });
+
+  test("of a stateless execution is nobody else's", async () => {
+    await run("globalThis.secret = 1", { session: null });
+    expect(output(await run("console.log(typeof secret)", { session: null }))).toBe("undefined\n");
+  });
+});
+
+describe("output", () => {
+  test("is complete when the end comes, however much it is", async () => {
+    const text = output(await run("for (let i = 0; i < 20000; i++) console.log('line ' + i)"));
+    expect(text.split("\n").length).toBe(20001);
+  });
+
+  test("of process.stdout.write is not lost", async () => {
+    expect(output(await run("process.stdout.write('x'.repeat(500_000))")).length).toBe(500_000);
+  });
+
+  test("of child processes is shown", async () => {
+    expect(output(await run("await Bun.spawn(['echo', 'child'], { stdout: 'inherit' }).exited"))).toBe(
+      "child\n",
+    );
+  });
+
+  test("beyond the cap is counted, not kept", async () => {
+    const events = await run("for (let i = 0; i < 300; i++) console.log('x'.repeat(9999))");
+    expect(output(events).length).toBe(1 << 20);
+    expect(output(events, "stderr")).toContain(`${300 * 10_000 - (1 << 20)} bytes of output left out`);
+  });
+
+  test("that comes after the end carries the cell that started it", async () => {
+    await run("setTimeout(() => console.log('late'), 20); ", { execution: "first" });
+    await until(() => late.length > 0);
+    expect(late[0]).toEqual({
+      type: "late",
+      execution: "first",
+      event: { type: "stream", name: "stdout", text: "late\n" },
+    });
+  });
+
+  test("of an error that nobody awaits is shown, and the worker lives", async () => {
+    await run("let alive = true; setTimeout(() => { throw new Error('stray') }, 10); ");
+    await until(() => JSON.stringify(late).includes("stray"));
+    expect(await value("alive")).toBe("true");
+  });
+});
+
+describe("endings", () => {
+  test.each([
+    ["a loop", "while (true) {}"],
+    ["a loop after an await", "await 1; while (true) {}"],
+    ["a pending await", "await new Promise(() => {})"],
+  ])("an interrupt leaves %s and keeps the state", async (_, code) => {
+    await run("let before = 1");
+    const { end, events } = start(`process.stdout.write('on'); ${code}`);
+    await until(() => output(events) === "on");
+    repl.interrupt();
+    expect(await end).toMatchObject({ outcome: "interrupted", state: "kept" });
+    expect(await value("before")).toBe("1");
+  });
+
+  test("a cell that will not stop is killed, and that is said", async () => {
+    const { end, events } = start(
+      "setTimeout(() => { process.stdout.write('on'); while (true) {} }); await new Promise(() => {})",
+    );
+    await until(() => output(events) === "on");
+    repl.interrupt();
+    const last = await end;
+    expect(last).toMatchObject({ outcome: "interrupted", state: "lost" });
+    expect(last.message).toContain("all variables are gone");
+    expect(await value("1")).toBe("1");
+  });
+
+  test("a time limit ends a loop, and keeps the state", async () => {
+    const [last] = (await run("while (true) {}", { timeout_ms: 50 })).slice(-1);
+    expect(last).toMatchObject({ outcome: "timeout", state: "kept" });
+  });
+
+  test("a program that ends its process tells its status, and the next cell runs", async () => {
+    const [last] = (await run("process.exit(3)")).slice(-1);
+    expect(last).toMatchObject({ outcome: "crashed", state: "lost", exit_code: 3 });
+    expect(await value("2")).toBe("2");
+  });
+
+  test("a forged end does not end the cell", async () => {
+    const events = await run(
+      `require("node:fs").writeSync(3, '{"type":"output","id":1,"event":{"type":"end","outcome":"ok"}}\\n'); await Bun.sleep(50)`,
+    );
+    expect(events.filter((event) => event.type === "end")).toHaveLength(1);
+    expect(events.at(-1)).toMatchObject({ outcome: "crashed", state: "lost" });
+  });
+
+  test("an interrupt of nothing does nothing", async () => {
+    expect(repl.interrupt()).toBeFalse();
+    expect(await value("3")).toBe("3");
+  });
+});
+
+describe("one cell at a time", () => {
+  test("a second one is refused, the first goes on", async () => {
+    const { end } = start("await Bun.sleep(50)");
+    expect(() => start("1")).toThrow(Busy);
+    expect((await end).outcome).toBe("ok");
+  });
+
+  test("another session is refused", async () => {
+    await run("1");
+    expect(() => start("1", { session: "other" })).toThrow(Busy);
+  });
+});
+
+describe("HTTP", () => {
+  const handle = new Server(repl, "s3cret", { version: "1", bun: "1" }, () =>
+    Promise.resolve(new Response()),
+  ).handler();
+  const ask = (path: string, init: RequestInit = {}, headers: Record<string, string> = {}) =>
+    handle(
+      new Request(`http://sandbox${path}`, {
+        ...init,
+        headers: { authorization: "Bearer s3cret", ...headers },
+      }),
+    );
+  const post = (body: string) => ask("/execute", { method: "POST", body });
+
+  test.each([
+    ["wrong verb", () => ask("/execute"), 405],
+    ["unknown path", () => ask("/nothing"), 404],
+    ["no secret", () => handle(new Request("http://sandbox/execute", { method: "POST", body: "{}" })), 401],
+    [
+      "wrong secret",
+      () => ask("/execute", { method: "POST", body: "{}" }, { authorization: "Bearer x" }),
+      401,
+    ],
+    ["not JSON", () => post("code"), 400],
+    ["not UTF-8", () => ask("/execute", { method: "POST", body: new Uint8Array([0xff, 0xfe]) }), 400],
+    ["not an object", () => post("[]"), 400],
+    ["no code", () => post("{}"), 400],
+    ["code that is not text", () => post('{"code": 1}'), 400],
+    ["a count that is not one", () => post('{"code": "1", "count": -1}'), 400],
+    ["a body too large", () => post(JSON.stringify({ code: "x".repeat(2 << 20) })), 413],
+    ["another session", () => post('{"code": "1"}'), 409],
+  ] as const)("%s is a typed error", async (_, request, status) => {
+    await run("1");
+    const answer = await request();
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toMatchObject({
+      error: { code: expect.any(String), message: expect.any(String) },
+    });
+  });
+
+  test("health needs no secret and tells the limits", async () => {
+    const answer = await handle(new Request("http://sandbox/health"));
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({
+      status: "ok",
+      limits: { max_output_bytes: 1 << 20 },
+    });
+  });
+
+  test("is_complete is answered by the parser", async () => {
+    const answer = await ask("/is_complete", { method: "POST", body: '{"code":"function f() {"}' });
+    expect(await answer.json()).toEqual({ status: "incomplete", indent: "  " });
+  });
+
+  test("events stream line by line where they are asked for", async () => {
+    const body = JSON.stringify({ code: "console.log(1)", session: "test" });
+    const answer = await ask("/execute", { method: "POST", body }, { accept: "application/x-ndjson" });
+    const lines = (await answer.text())
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as Event).type);
+    expect(lines).toEqual(["stream", "end"]);
+  });
+});
+
+/** Conversations that pytest reads too. UPDATE_TRANSCRIPTS=1 writes them anew. */
+describe("transcripts", () => {
+  const folder = join(import.meta.dir, "../../tests/transcripts");
+  test.each([
+    ["value", "console.log('hello'); console.error('oops'); ({ a: 1 })", {}],
+    [
+      "display",
+      "await display({ a: 1 }, { display_id: 'd' }); clearOutput({ wait: true }); html`<b>hi</b>`",
+      {},
+    ],
+    ["error", "function f(): never {\n  throw new TypeError('bad')\n}\nf()", { count: 1 }],
+    ["syntax-error", "let y: number = ;", { count: 1 }],
+    ["timeout", "while (true) {}", { timeout_ms: 50 }],
+    ["exit", "process.exit(4)", {}],
+  ])("%s", async (name, code, options) => {
+    check(name, await run(code, options));
+  });
+
+  test("interrupted", async () => {
+    const { end, events } = start("await new Promise(() => {})");
+    repl.interrupt();
+    await end;
+    check("interrupted", events);
+  });
+
+  function check(name: string, events: readonly Event[]): void {
+    const path = join(folder, `${name}.ndjson`);
+    const text = events.map((event) => `${JSON.stringify(measured(event))}\n`).join("");
+    if (process.env["UPDATE_TRANSCRIPTS"] === "1") writeFileSync(path, text);
+    expect(text).toBe(readFileSync(path, "utf8"));
+  }
+});
+
+/** Without what differs from run to run. */
+const measured = (event: Event): Event =>
+  event.type === "end" ? { ...event, wall_ms: 1, cpu_ms: 1, peak_memory_bytes: 1 } : event;

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bun_sandbox_kernel.resources import SECCOMP_PROFILE
+
+ENOSYS = 38
+PROFILE: dict[str, Any] = json.loads(SECCOMP_PROFILE.read_text("utf-8"))
+ALLOWED = [rule for rule in PROFILE["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW"]
+DENIED = [rule for rule in PROFILE["syscalls"] if rule["action"] != "SCMP_ACT_ALLOW"]
+
+
+def names(rules: list[dict[str, Any]]) -> set[str]:
+    return {name for rule in rules for name in rule["names"]}
+
+
+def test_profile_is_an_allow_list_with_enosys_for_the_rest() -> None:
+    assert (PROFILE["defaultAction"], PROFILE["defaultErrnoRet"]) == ("SCMP_ACT_ERRNO", ENOSYS)
+    assert all((rule["action"], rule["errnoRet"]) == ("SCMP_ACT_ERRNO", ENOSYS) for rule in DENIED)
+
+
+def test_no_call_is_both_allowed_and_denied() -> None:
+    assert names(ALLOWED) & names(DENIED) == set()
+
+
+def test_every_rule_says_why_it_is_there() -> None:
+    assert all(rule["comment"] for rule in PROFILE["syscalls"])
+
+
+def test_both_architectures_are_covered() -> None:
+    assert [entry["architecture"] for entry in PROFILE["archMap"]] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["bpf", "io_uring_setup", "keyctl", "mount", "perf_event_open", "process_vm_writev", "ptrace", "setns", "unshare",
+     "userfaultfd", "clone3", "pivot_root", "init_module", "kexec_load", "open_by_handle_at"],
+)  # fmt: skip
+def test_dangerous_call_is_not_allowed(call: str) -> None:
+    assert call not in names(ALLOWED)
+
+
+def test_sockets_are_of_three_families_only() -> None:
+    families = {rule["args"][0]["value"] for rule in ALLOWED if "socket" in rule["names"]}
+    assert families == {1, 2, 10}
+
+
+def test_clone_may_not_make_namespaces() -> None:
+    (rule,) = [rule for rule in ALLOWED if "clone" in rule["names"]]
+    every_new_flag = (
+        0x00000080 | 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
+    )
+    (argument,) = rule["args"]
+    assert (argument["value"], argument["valueTwo"], argument["op"]) == (every_new_flag, 0, "SCMP_CMP_MASKED_EQ")
