@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -90,7 +90,7 @@ def image_inspect() -> None:
 @click.argument("file", required=False, type=click.File("r", encoding="utf-8"))
 @click.option("-e", "--eval", "code", metavar="CODE", help="Run this text instead of a file.")
 @click.option("--dry", is_flag=True, help="Print the exact call to the engine and make none.")
-def run(file: click.utils.LazyFile | None, code: str | None, *, dry: bool) -> None:
+def run(file: IO[str] | None, code: str | None, *, dry: bool) -> None:
     """Run FILE (- for standard input) in a fresh sandbox and exit with its status.
 
     124: its time was up. 130: interrupted. 137: out of memory.
@@ -108,7 +108,7 @@ def run(file: click.utils.LazyFile | None, code: str | None, *, dry: bool) -> No
 
     from . import runner
 
-    program = code if file is None else str(file.read())
+    program = code if file is None else file.read()
     with _progress("Sandbox") as report:
         status = asyncio.run(runner.run(_engine(), policy, program or "", report, color=sys.stderr.isatty()))
     sys.exit(status)

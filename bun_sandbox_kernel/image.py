@@ -15,7 +15,7 @@ import platform
 import re
 import ssl
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 

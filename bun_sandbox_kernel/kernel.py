@@ -97,7 +97,7 @@ class BunSandboxKernel(Kernel):
     async def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Interrupt the cell, not the kernel's process. Runs on the control thread."""
         self._loop.call_soon_threadsafe(self._interrupt)
-        self.session.send(stream, "interrupt_reply", {"status": "ok"}, parent, ident=ident)
+        self._send(stream, "interrupt_reply", {"status": "ok"}, parent, ident)
 
     async def do_shutdown(self, restart: bool) -> dict[str, Any]:
         """End the sandbox. Runs on the control thread, while the sandbox belongs to the main one."""
@@ -151,7 +151,7 @@ class BunSandboxKernel(Kernel):
                     case WorkerLost(message):
                         text = f"Between two cells, {message}.\n"
                         self._publish(Message("stream", {"name": "stderr", "text": text}), self._last_parent())
-        except Exception as error:  # noqa: BLE001  (whatever it said, the kernel goes on without it)
+        except Exception as error:
             if not greeted.done():
                 greeted.set_exception(error)
         if not greeted.done():
@@ -196,7 +196,7 @@ class BunSandboxKernel(Kernel):
         silent: bool,
         store_history: bool = True,
         user_expressions: dict[str, str] | None = None,
-        allow_stdin: bool = False,
+        allow_stdin: bool = False,  # noqa: ARG002  (the sandbox asks for no input yet)
     ) -> dict[str, Any]:
         """Run one cell, as https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute asks."""
         count = self.execution_count
@@ -205,9 +205,10 @@ class BunSandboxKernel(Kernel):
         parent = self.get_parent("shell")
         execution = str(parent["header"]["msg_id"])
         self._remember(execution, parent)
-        self._cell = asyncio.ensure_future(self._run(code, count, execution, silent, user_expressions or {}))
+        cell = asyncio.ensure_future(self._run(code, count, execution, silent, user_expressions or {}))
+        self._cell = cell
         try:
-            return await self._cell
+            return await cell
         except asyncio.CancelledError as cancelled:
             error = outputs.interrupted(*cancelled.args)
             return self._failed(error, count, silent, shown=False)
@@ -230,8 +231,8 @@ class BunSandboxKernel(Kernel):
         except Exception as error:
             self.log.exception("a cell could not be run")
             await self._lose_session()
-            failure = SandboxDied(f"The kernel failed ({type(error).__name__}: {error}).", "Please report this.")
-            return self._failed(outputs.failure(failure), count, silent, shown=False)
+            ours = SandboxDied(f"The kernel failed ({type(error).__name__}: {error}).", "Please report this.")
+            return self._failed(outputs.failure(ours), count, silent, shown=False)
         return {"status": "ok", "execution_count": count, "payload": [], "user_expressions": values}
 
     async def _session_with_progress(self, silent: bool) -> Session:
@@ -240,8 +241,9 @@ class BunSandboxKernel(Kernel):
         try:
             while not opening.done():
                 await asyncio.wait({opening}, timeout=_PROGRESS_SECONDS)
-                if self._starting.progress is not None and not silent:
-                    display.show(self._starting.progress)
+                progress = None if self._starting is None else self._starting.progress
+                if progress is not None and not silent:
+                    display.show(progress)
         finally:
             display.finish()
         return opening.result()
@@ -308,9 +310,11 @@ class BunSandboxKernel(Kernel):
 
     def _publish(self, message: Message, parent: Mapping[str, Any] | None = None) -> None:
         topic = message.msg_type.encode()
-        self.session.send(
-            self.iopub_socket, message.msg_type, message.content, parent or self.get_parent("shell"), ident=topic
-        )
+        self._send(self.iopub_socket, message.msg_type, message.content, parent or self.get_parent("shell"), topic)
+
+    def _send(self, stream: Any, msg_type: str, content: dict[str, Any], parent: Any, ident: Any) -> None:
+        if self.session is not None:
+            self.session.send(stream, msg_type, content, parent, ident=ident)
 
     def _remember(self, execution: str, parent: Mapping[str, Any]) -> None:
         self._parents[execution] = parent

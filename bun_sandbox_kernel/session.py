@@ -1,7 +1,7 @@
 """One sandbox and one HTTP client: requests and events instead of bytes.
 
-Law: the transport's exceptions become ours here and nowhere else. An execution that breaks off without its ``end`` means that
-the sandbox is gone.
+Law: the transport's exceptions become ours here and nowhere else. An execution that breaks off without its
+``end`` means that the sandbox is gone.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -78,26 +79,28 @@ class Session:
 
     async def health(self) -> dict[str, Any]:
         """Return what the supervisor says of itself."""
-        return await self._ask("GET", "/health", None)
+        return await self._ask("GET", "/health", None, (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE))
 
     async def close(self) -> None:
         """Let go of the line and end the sandbox. May be called again."""
         self._client.close()
         await asyncio.to_thread(self.sandbox.stop)
 
-    async def _lines(self, method: str, path: str, body: dict[str, object] | None) -> AsyncIterator[str]:
+    async def _lines(self, method: str, path: str, body: dict[str, object] | None) -> AsyncGenerator[str]:
         splitter = Lines()
         async with self._client.request(method, path, body, _NDJSON) as answer:
-            if answer.status != 200:
+            if answer.status != HTTPStatus.OK:
                 await _refuse(answer)
             async for chunk in answer.chunks():
                 for line in splitter.feed(chunk):
                     yield line
 
-    async def _ask(self, method: str, path: str, body: dict[str, object] | None) -> dict[str, Any]:
+    async def _ask(
+        self, method: str, path: str, body: dict[str, object] | None, accepted: tuple[int, ...] = (HTTPStatus.OK,)
+    ) -> dict[str, Any]:
         with _translated():
             async with asyncio.timeout(_ANSWER_SECONDS), self._client.request(method, path, body) as answer:
-                if answer.status != 200:
+                if answer.status not in accepted:
                     await _refuse(answer)
                 return _json_object(await _read(answer))
 
@@ -134,7 +137,7 @@ async def _refuse(answer: Answer) -> None:
     error = _json_object(await _read(answer)).get("error")
     message = str(error.get("message", "")) if isinstance(error, dict) else ""
     sentence = f"The sandbox refused with {answer.status}: {message[:500]}."
-    raise Busy(sentence) if answer.status == 409 else SandboxError(sentence)
+    raise Busy(sentence) if answer.status == HTTPStatus.CONFLICT else SandboxError(sentence)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""HTTP/1.1 to the supervisor: asyncio's streams under h11, and nothing between a cell and its answer that is not needed.
+"""HTTP/1.1 to the supervisor: asyncio's streams under h11, and nothing else between a cell and its answer.
 
 A cell's way there and back takes 0.9 ms like this, and 2.4 ms with httpx; a trivial cell takes 0.5 ms inside.
 """

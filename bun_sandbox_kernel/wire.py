@@ -10,9 +10,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from .errors import PeerError
+
+_T = TypeVar("_T")
 
 PROTOCOL = 1
 """Raised with every change that an older peer would misread."""
@@ -24,7 +26,7 @@ _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 MimeBundle: TypeAlias = Mapping[str, Any]
 Outcome: TypeAlias = Literal["ok", "error", "interrupted", "timeout", "memory", "crashed"]
-_OUTCOMES = ("ok", "error", "interrupted", "timeout", "memory", "crashed")
+_OUTCOMES: tuple[Outcome, ...] = ("ok", "error", "interrupted", "timeout", "memory", "crashed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ class _Fields:
         return self._typed(name, bool)
 
     def integer(self, name: str) -> int:
-        value = self._typed(name, int)
+        value: int = self._typed(name, int)
         if isinstance(value, bool):
             raise PeerError(f"The sandbox sent an event whose {name!r} is not a number.")
         return value
@@ -282,7 +284,7 @@ class _Fields:
             raise PeerError("The sandbox sent a value that is not a MIME bundle.")
         return data
 
-    def _typed(self, name: str, kind: type[Any]) -> Any:
+    def _typed(self, name: str, kind: type[_T]) -> _T:
         value = self.values.get(name)
         if not isinstance(value, kind):
             raise PeerError(f"The sandbox sent an event without a proper {name!r}.")

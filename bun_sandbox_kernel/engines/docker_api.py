@@ -172,9 +172,10 @@ class PackageApi:
 
 def package_client() -> APIClient:
     """Return the ``docker`` package's client. Raises EngineUnavailable."""
-    import docker
     import docker.errors
     import requests.exceptions
+
+    import docker
 
     try:
         return docker.from_env(version="auto", timeout=ANSWER_SECONDS).api

@@ -12,8 +12,9 @@ import pytest
 
 from bun_sandbox_kernel import __version__, image, wire
 from bun_sandbox_kernel.errors import ImageError
+from bun_sandbox_kernel.resources import DOCKER_CONTEXT
 
-CONTEXT = image.DOCKER_CONTEXT
+CONTEXT = DOCKER_CONTEXT
 
 
 @pytest.fixture
