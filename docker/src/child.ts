@@ -36,17 +36,24 @@ export class Child {
   readonly #output: readonly Pump[];
   #open = true;
 
+  /** @throws when the kernel has no room for another process. */
   constructor(environment: Readonly<Record<string, string>>, events: ChildEvents) {
     const stdout = pipe(PIPE_BYTES);
     const stderr = pipe(PIPE_BYTES);
     const reports = pipe(PIPE_BYTES);
     const commands = pipe(PIPE_BYTES);
-    this.#process = Bun.spawn([process.execPath, "--no-install", WORKER], {
-      cwd: "/",
-      env: environment,
-      stdio: ["ignore", stdout.write, stderr.write, reports.write, commands.read],
-    });
-    for (const end of [stdout.write, stderr.write, reports.write, commands.read]) closeSync(end);
+    try {
+      this.#process = Bun.spawn([process.execPath, "--no-install", WORKER], {
+        cwd: "/",
+        env: environment,
+        stdio: ["ignore", stdout.write, stderr.write, reports.write, commands.read],
+      });
+    } catch (error) {
+      for (const end of [stdout.read, stderr.read, reports.read, commands.write]) closeSync(end);
+      throw error;
+    } finally {
+      for (const end of [stdout.write, stderr.write, reports.write, commands.read]) closeSync(end);
+    }
     this.pid = this.#process.pid;
     this.#commands = commands.write;
     neverBlock(commands.write);

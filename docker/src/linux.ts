@@ -6,10 +6,11 @@ const libc = dlopen("libc.so.6", {
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
   pipe2: { args: ["ptr", "i32"], returns: "i32" },
+  waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
 }).symbols;
 
-/** From <fcntl.h>, <sys/ioctl.h> and <sys/prctl.h>; the same on x86_64 and aarch64. */
+/** From <fcntl.h>, <sys/ioctl.h>, <sys/prctl.h> and <sys/wait.h>; the same on x86_64 and aarch64. */
 const O_CLOEXEC = 0o2000000;
 const F_SETPIPE_SZ = 1031;
 const F_GETFL = 3;
@@ -17,6 +18,7 @@ const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
 const FIONREAD = 0x541b;
 const PR_SET_DUMPABLE = 4;
+const WNOHANG = 1;
 
 /** USER_HZ, the unit of times in /proc/<pid>/stat: 100 on every Linux that Bun runs on (proc(5)). */
 const TICKS_PER_SECOND = 100;
@@ -53,14 +55,30 @@ export function hideFromSameUser(): void {
   check("prctl(PR_SET_DUMPABLE)", libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 }
 
-/** Ends every process of the sandbox but this one: as PID 1, a signal to -1 reaches them all (kill(2)). */
-export function killOthers(): void {
-  try {
-    process.kill(-1, "SIGKILL");
-  } catch {
-    // There are none.
+/**
+ * Ends every process of the sandbox but this one and returns whether some are still there: as PID 1, a signal to -1
+ * reaches them all (kill(2)), and orphans are ours to wait for (wait(2)). `own` is waited for by Bun.
+ */
+export function endOthers(own: number): boolean {
+  let left = false;
+  for (const pid of otherProcesses()) {
+    const reaped = pid !== own && libc.waitpid(pid, null, WNOHANG) === pid;
+    left ||= !reaped;
   }
+  if (left) {
+    try {
+      process.kill(-1, "SIGKILL");
+    } catch {
+      return false;
+    }
+  }
+  return left;
 }
+
+const otherProcesses = (): number[] =>
+  readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid);
 
 export type Usage = { readonly cpuMs: number; readonly memoryBytes: number };
 
@@ -68,10 +86,9 @@ export type Usage = { readonly cpuMs: number; readonly memoryBytes: number };
 export function usageOfOthers(): Usage {
   let cpuMs = 0;
   let memoryBytes = 0;
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
+  for (const pid of otherProcesses()) {
     try {
-      const fields = readFileSync(`/proc/${name}/stat`, "utf8")
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
         .replace(/^.*\) /s, "")
         .split(" ");
       cpuMs += ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;

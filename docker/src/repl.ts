@@ -5,7 +5,7 @@
  */
 import { Child, type ExitStatus } from "./child.ts";
 import { describeEnd, describeExit, type Limits } from "./ending.ts";
-import { killOthers, outOfMemoryKills, type Usage, usageOfOthers } from "./linux.ts";
+import { endOthers, outOfMemoryKills, type Usage, usageOfOthers } from "./linux.ts";
 import type {
   Completeness,
   EndEvent,
@@ -23,6 +23,7 @@ export class Busy extends Error {}
 /** How long a worker may take to leave the cell after SIGINT before it is killed. */
 const GRACE_MS = 1000;
 const REPEAT_MS = 100;
+const RETRY_START_MS = 5;
 /** Longest text of one event. */
 const MAX_TEXT_BYTES = 1 << 18;
 /** What the smallest event costs of a cell's output, so that a million empty ones have an end. */
@@ -49,7 +50,7 @@ type Execution = {
 };
 
 export class Repl {
-  #child!: Child;
+  #child: Child | null = null;
   #ready = Promise.withResolvers<void>();
   #isReady = false;
   #decoders = newDecoders();
@@ -94,7 +95,7 @@ export class Repl {
       if (execution.done) return;
       this.#watch(execution, request.timeout_ms);
       const { code, count, color } = request;
-      this.#child.send({ type: "run", id: execution.id, code, count, color });
+      this.#child?.send({ type: "run", id: execution.id, code, count, color });
     });
     return promise;
   }
@@ -109,11 +110,11 @@ export class Repl {
       this.#finish(execution, execution.stop, "kept", null);
       return true;
     }
-    this.#child.signal("SIGINT");
+    this.#child?.signal("SIGINT");
     execution.timers.push(
       // Again and again, since the first may come before the worker has read its command.
-      setInterval(() => this.#child.signal("SIGINT"), REPEAT_MS),
-      setTimeout(() => this.#child.signal("SIGKILL"), GRACE_MS),
+      setInterval(() => this.#child?.signal("SIGINT"), REPEAT_MS),
+      setTimeout(() => this.#child?.signal("SIGKILL"), GRACE_MS),
     );
     return true;
   }
@@ -124,7 +125,7 @@ export class Repl {
     await this.#ready.promise;
     const { promise, resolve } = Promise.withResolvers<Completeness>();
     this.#asked = { id: this.#nextId++, answer: resolve };
-    this.#child.send({ type: "is_complete", id: this.#asked.id, code });
+    this.#child?.send({ type: "is_complete", id: this.#asked.id, code });
     return promise;
   }
 
@@ -161,16 +162,12 @@ export class Repl {
         execution.peakMemoryBytes = Math.max(execution.peakMemoryBytes, memoryBytes);
         if (maxMemoryBytes === 0 || memoryBytes <= maxMemoryBytes) return;
         execution.stop = "memory";
-        this.#child.signal("SIGKILL");
+        this.#child?.signal("SIGKILL");
       }, MEMORY_WATCH_MS),
     );
   }
 
   #start(): void {
-    this.#isReady = false;
-    this.#used = false;
-    this.#ready = Promise.withResolvers<void>();
-    this.#decoders = newDecoders();
     const child = new Child(this.environment, {
       printed: (name, bytes) => this.#child === child && this.#printed(name, bytes),
       reported: (report) => this.#child === child && this.#reported(report),
@@ -182,10 +179,25 @@ export class Repl {
 
   /** Whatever the old worker started ends with it. */
   #replaceWorker(): void {
-    if (process.pid === 1) killOthers();
-    else this.#child.signal("SIGKILL");
+    const old = this.#child?.pid ?? 0;
+    if (process.pid !== 1) this.#child?.signal("SIGKILL");
+    this.#child = null;
+    this.#isReady = false;
+    this.#used = false;
     this.#session = null;
-    this.#start();
+    this.#ready = Promise.withResolvers<void>();
+    this.#decoders = newDecoders();
+    this.#startWhenAlone(old);
+  }
+
+  /** A new worker needs room in the limit on processes, which killed ones keep until they are really gone. */
+  #startWhenAlone(old: number): void {
+    try {
+      if (process.pid !== 1 || !endOthers(old)) return this.#start();
+    } catch {
+      // No room after all.
+    }
+    setTimeout(() => this.#startWhenAlone(old), RETRY_START_MS);
   }
 
   #printed(name: "stdout" | "stderr", bytes: Uint8Array): void {
@@ -222,7 +234,7 @@ export class Repl {
         break;
       }
       case "done":
-        if (execution === null || execution.id !== report.id) this.#child.signal("SIGKILL");
+        if (execution === null || execution.id !== report.id) this.#child?.signal("SIGKILL");
         else this.#finish(execution, execution.stop ?? report.outcome, "kept", null);
         break;
       case "completeness":
@@ -230,7 +242,7 @@ export class Repl {
         this.#asked = null;
         break;
       default:
-        this.#child.signal("SIGKILL");
+        this.#child?.signal("SIGKILL");
     }
   }
 
