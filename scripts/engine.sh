@@ -19,6 +19,13 @@ if ! command -v dockerd >/dev/null; then
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends docker.io iptables >/dev/null
 fi
 
+# A daemon that was killed leaves its number behind, and the next one would not start while anything has it.
+for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+    if [ -f "$file" ] && ! grep -q -e dockerd -e containerd "/proc/$(cat "$file")/cmdline" 2>/dev/null; then
+        rm -f "$file"
+    fi
+done
+
 echo "Starting Docker ..."
 if [ -d /run/systemd/system ]; then
     systemctl start docker
