@@ -71,15 +71,11 @@ class Session:
 
     async def interrupt(self) -> None:
         """Ask for the end of the running cell; its events then end with the outcome "interrupted"."""
-        await self._ask("POST", "/interrupt", {})
+        await self._ask("/interrupt", {})
 
     async def is_complete(self, code: str) -> dict[str, Any]:
         """Return ``status`` and ``indent`` as ``is_complete_reply`` has them."""
-        return await self._ask("POST", "/is_complete", {"code": code})
-
-    async def health(self) -> dict[str, Any]:
-        """Return what the supervisor says of itself."""
-        return await self._ask("GET", "/health", None, (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE))
+        return await self._ask("/is_complete", {"code": code})
 
     async def close(self) -> None:
         """Let go of the line and end the sandbox. May be called again."""
@@ -95,12 +91,10 @@ class Session:
                 for line in splitter.feed(chunk):
                     yield line
 
-    async def _ask(
-        self, method: str, path: str, body: dict[str, object] | None, accepted: tuple[int, ...] = (HTTPStatus.OK,)
-    ) -> dict[str, Any]:
+    async def _ask(self, path: str, body: dict[str, object]) -> dict[str, Any]:
         with _translated():
-            async with asyncio.timeout(_ANSWER_SECONDS), self._client.request(method, path, body) as answer:
-                if answer.status not in accepted:
+            async with asyncio.timeout(_ANSWER_SECONDS), self._client.request("POST", path, body) as answer:
+                if answer.status != HTTPStatus.OK:
                     await _refuse(answer)
                 return _json_object(await _read(answer))
 

@@ -69,9 +69,6 @@ class Sandbox(Protocol):
     def secret(self) -> str:
         """Return what every request has to carry."""
 
-    def logs(self, lines: int) -> str:
-        """Return the supervisor's last words."""
-
     def stop(self) -> None:
         """End the sandbox and remove all that belongs to it. May be called again."""
 

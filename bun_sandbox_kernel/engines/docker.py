@@ -108,12 +108,6 @@ class DockerSandbox:
         self._api = api
         self._folder = folder
 
-    def logs(self, lines: int) -> str:
-        """Return the supervisor's last words."""
-        client = package_client()
-        with translated():
-            return str(client.logs(self.id, tail=lines).decode("utf-8", "replace"))
-
     def stop(self) -> None:
         """Kill and remove the container, and the private folder."""
         self._api.remove(self.id)

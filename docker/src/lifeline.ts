@@ -6,7 +6,7 @@
  */
 import { type LateEvent, PROTOCOL } from "./wire.ts";
 
-/** How long a sandbox that was started by a kernel waits for it, in the beginning and after a broken connection. */
+/** How long a sandbox that was started by a kernel waits for it in the beginning. */
 const PATIENCE_MS = 15_000;
 
 export class Lifeline {
@@ -19,7 +19,7 @@ export class Lifeline {
   /** From now on the sandbox ends when nobody holds the line. */
   expect(): void {
     this.#expected = true;
-    this.#wait();
+    this.#patience = setTimeout(this.end, PATIENCE_MS);
   }
 
   readonly attach = (): Promise<Response> => {
@@ -39,9 +39,5 @@ export class Lifeline {
 
   send(event: LateEvent): void {
     this.#controller?.enqueue(`${JSON.stringify(event)}\n`);
-  }
-
-  #wait(): void {
-    this.#patience = setTimeout(this.end, PATIENCE_MS);
   }
 }

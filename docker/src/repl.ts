@@ -241,8 +241,6 @@ export class Repl {
         if (this.#asked?.id === report.id) this.#asked.answer(report.completeness);
         this.#asked = null;
         break;
-      default:
-        this.#child?.signal("SIGKILL");
     }
   }
 

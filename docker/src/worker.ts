@@ -18,8 +18,8 @@ import { type CellSource, describeError } from "./traceback.ts";
 import type { Command, Completeness, OutputEvent, Report } from "./wire.ts";
 
 /** The pipes that `child.ts` opens for a worker. */
-export const REPORTS_FD = 3;
-export const COMMANDS_FD = 4;
+const REPORTS_FD = 3;
+const COMMANDS_FD = 4;
 
 const { stringify, parse } = JSON;
 const { Promise } = globalThis;
