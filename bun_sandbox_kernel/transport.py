@@ -24,7 +24,6 @@ class Answer:
 
     def __init__(self, status: int, connection: _Connection) -> None:
         self.status = status
-        self.is_whole = False
         self._connection = connection
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -32,7 +31,6 @@ class Answer:
         while not isinstance(event := await _next_event(self._connection), h11.EndOfMessage):
             if isinstance(event, h11.Data):
                 yield bytes(event.data)
-        self.is_whole = True
 
 
 class HttpClient:
@@ -54,7 +52,6 @@ class HttpClient:
         """Send one request; the connection is closed on the way out unless the body was read to its end."""
         connection = self._idle.pop() if self._idle else await self._connect()
         _, writer, state = connection
-        answer: Answer | None = None
         try:
             content = b"" if body is None else json.dumps(body).encode()
             headers = [*self._headers, ("Accept", accept), ("Content-Length", str(len(content)))]
@@ -66,10 +63,9 @@ class HttpClient:
             head = await _next_event(connection)
             if not isinstance(head, h11.Response):
                 raise ConnectionError("the sandbox closed the connection")
-            answer = Answer(head.status_code, connection)
-            yield answer
+            yield Answer(head.status_code, connection)
         finally:
-            if answer is not None and answer.is_whole and state.our_state is state.their_state is h11.DONE:
+            if _is_whole(state):
                 state.start_next_cycle()
                 self._idle.append(connection)
             else:
@@ -95,6 +91,14 @@ class HttpClient:
         self._open.discard(writer)
         with suppress(OSError, RuntimeError):
             writer.close()
+
+
+def _is_whole(state: h11.Connection) -> bool:
+    """Say whether the body's end has arrived, read or not: a reader may know before it that nothing follows."""
+    if state.their_state is h11.SEND_BODY:
+        with suppress(h11.RemoteProtocolError):
+            state.next_event()
+    return state.our_state is state.their_state is h11.DONE
 
 
 async def _next_event(connection: _Connection) -> Any:
