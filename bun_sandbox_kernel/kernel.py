@@ -6,23 +6,22 @@ Law: whatever happens to the sandbox, the kernel answers and lives; the next cel
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections import OrderedDict
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
 from ipykernel.kernelbase import Kernel
 
 from . import __version__, outputs
 from .errors import SandboxDied, SandboxError
 from .launch import Launch
+from .lease import Lease
 from .outputs import Message
-from .policy import SandboxPolicy
 from .progress import ProgressDisplay
 from .session import Session
-from .wire import End, Error, Late, Result, WorkerLost
+from .wire import End, Error, Late, LateEvent, Result, WorkerLost
 
 _REMEMBERED_CELLS = 100
 """So many ended cells can still be told apart when output of theirs arrives late."""
@@ -51,11 +50,7 @@ class BunSandboxKernel(Kernel):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._launch: Launch | None = None
-        self._session: Session | None = None
-        self._starting: Launch | None = None
-        self._opening: asyncio.Task[Session] | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self._lease = Lease(None, self._publish_late)
         self._cell: asyncio.Task[Any] | None = None
         self._interrupting: asyncio.Task[None] | None = None
         self._in_session = False
@@ -78,7 +73,7 @@ class BunSandboxKernel(Kernel):
 
     def adopt(self, launch: Launch | None) -> None:
         """Take over a sandbox that is on its way up already."""
-        self._launch = launch
+        self._lease = Lease(launch, self._publish_late)
 
     def start(self) -> None:
         """Serve requests; the sandbox is on its way up meanwhile."""
@@ -86,7 +81,7 @@ class BunSandboxKernel(Kernel):
         self._loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
         signal.signal(signal.SIGINT, lambda *_: self._loop.call_soon_threadsafe(self._interrupt))
         signal.signal(signal.SIGTERM, lambda *_: self._loop.call_soon_threadsafe(self._terminate))
-        self._loop.call_soon(self._open)
+        self._loop.call_soon(self._lease.open)
 
     def pre_handler_hook(self) -> None:
         """Keep our own SIGINT handler: the base class's would end the process in the middle of a cell."""
@@ -109,72 +104,20 @@ class BunSandboxKernel(Kernel):
         def leave(_: object) -> None:
             self.io_loop.stop()
 
-        self._background(self._close()).add_done_callback(leave)
-
-    # -- the sandbox's life ----------------------------------------------------------------------------------------
-
-    def _open(self) -> asyncio.Task[Session]:
-        """Return the session that is there or on its way."""
-        if self._opening is None or (self._opening.done() and self._session is None):
-            self._opening = asyncio.ensure_future(self._connect())
-            self._opening.add_done_callback(_retrieve)
-        return self._opening
-
-    async def _connect(self) -> Session:
-        launch, self._launch = self._launch or Launch(SandboxPolicy.from_environment(os.environ)), None
-        self._starting = launch
-        try:
-            sandbox = await asyncio.wrap_future(launch.sandbox)
-        except asyncio.CancelledError:
-            launch.abandon()
-            raise
-        session = Session(sandbox)
-        greeted: asyncio.Future[None] = self._loop.create_future()
-        self._listening = self._background(self._listen(session, greeted))
-        try:
-            await greeted
-        except BaseException:
-            await session.close()
-            raise
-        self._session = session
-        return session
-
-    async def _listen(self, session: Session, greeted: asyncio.Future[None]) -> None:
-        """Hold the line to the sandbox and publish what arrives on it."""
-        try:
-            async for event in session.late_events():
-                if not greeted.done():
-                    greeted.set_result(None)
-                match event:
-                    case Late(execution, output):
-                        self._publish(outputs.render(output, self.execution_count), self._parents.get(execution))
-                    case WorkerLost(message):
-                        text = f"Between two cells, {message}.\n"
-                        self._publish(Message("stream", {"name": "stderr", "text": text}), self._last_parent())
-        except Exception as error:
-            if not greeted.done():
-                greeted.set_exception(error)
-        if not greeted.done():
-            greeted.set_exception(SandboxDied("The sandbox ended before it greeted."))
-        if self._session is session:
-            await self._lose_session()
+        self._lease.background(self._close()).add_done_callback(leave)
 
     async def _close(self) -> None:
-        for task in (self._cell, self._opening):
-            if task is not None and not task.done():
-                task.cancel()
-        if self._launch is not None:
-            self._launch.abandon()
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        if self._cell is not None:
+            self._cell.cancel()
+        await self._lease.close()
 
     def _interrupt(self) -> None:
         if self._cell is None or self._cell.done():
             return
-        if self._in_session and self._session is not None:
+        session = self._lease.session
+        if self._in_session and session is not None:
             if self._interrupting is None or self._interrupting.done():
-                self._interrupting = self._background(self._interrupt_cell(self._session, self._cell))
+                self._interrupting = self._lease.background(self._interrupt_cell(session, self._cell))
         else:
             self._cell.cancel()
 
@@ -186,7 +129,7 @@ class BunSandboxKernel(Kernel):
         if not cell.done():
             # The supervisor no longer does its work, so neither it nor what it holds is of use.
             cell.cancel("the sandbox did not answer, so it was ended; all variables are gone")
-            await self._lose_session()
+            await self._lease.lose()
 
     # -- requests --------------------------------------------------------------------------------------------------
 
@@ -226,22 +169,22 @@ class BunSandboxKernel(Kernel):
             values = {name: await self._evaluate(session, text) for name, text in user_expressions.items()}
         except SandboxError as failure:
             if failure.state_lost:
-                await self._lose_session()
+                await self._lease.lose()
             return self._failed(outputs.failure(failure), count, silent, shown=False)
         except Exception as error:
             self.log.exception("a cell could not be run")
-            await self._lose_session()
+            await self._lease.lose()
             ours = SandboxDied(f"The kernel failed ({type(error).__name__}: {error}).", "Please report this.")
             return self._failed(outputs.failure(ours), count, silent, shown=False)
         return {"status": "ok", "execution_count": count, "payload": [], "user_expressions": values}
 
     async def _session_with_progress(self, silent: bool) -> Session:
-        opening = self._open()
+        opening = self._lease.open()
         display = ProgressDisplay(self._publish)
         try:
             while not opening.done():
                 await asyncio.wait({opening}, timeout=_PROGRESS_SECONDS)
-                progress = None if self._starting is None else self._starting.progress
+                progress = self._lease.progress
                 if progress is not None and not silent:
                     display.show(progress)
         finally:
@@ -283,22 +226,17 @@ class BunSandboxKernel(Kernel):
             return {"status": "ok", "data": data, "metadata": {}}
         return {"status": "error", **_error_content(error)}
 
-    async def _lose_session(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
     async def do_is_complete(self, code: str) -> dict[str, Any]:
         """Ask the worker's parser; "unknown" while there is no sandbox to ask."""
-        if self._session is None:
+        session = self._lease.session
+        if session is None:
             return {"status": "unknown"}
         try:
             async with asyncio.timeout(_ASK_SECONDS):
-                answer = await self._session.is_complete(code)
+                answer = await session.is_complete(code)
         except (SandboxError, TimeoutError):
             return {"status": "unknown"}
-        status: Literal["complete", "incomplete", "invalid", "unknown"] = answer.get("status", "unknown")
-        return {"status": status, "indent": str(answer.get("indent", ""))}
+        return {"status": answer.status, "indent": answer.indent}
 
     # -- publishing ------------------------------------------------------------------------------------------------
 
@@ -307,6 +245,15 @@ class BunSandboxKernel(Kernel):
             self._publish(outputs.render(error, count))
         content = _error_content(error)
         return {"status": "error", "execution_count": count, "payload": [], "user_expressions": {}, **content}
+
+    def _publish_late(self, event: LateEvent) -> None:
+        """Show what arrives between cells below the cell that it belongs to; what no cell asked for is dropped."""
+        match event:
+            case Late(execution, output) if execution in self._parents:
+                self._publish(outputs.render(output, self.execution_count), self._parents[execution])
+            case WorkerLost(message):
+                text = f"Between two cells, {message}.\n"
+                self._publish(Message("stream", {"name": "stderr", "text": text}), self._last_parent())
 
     def _publish(self, message: Message, parent: Mapping[str, Any] | None = None) -> None:
         topic = message.msg_type.encode()
@@ -323,17 +270,6 @@ class BunSandboxKernel(Kernel):
 
     def _last_parent(self) -> Mapping[str, Any] | None:
         return next(reversed(self._parents.values()), None)
-
-    def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = self._loop.create_task(work)
-        task.add_done_callback(_retrieve)
-        return task
-
-
-def _retrieve(task: asyncio.Task[Any]) -> None:
-    """Take the task's exception, so that asyncio does not print one that the next cell will show."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _error_content(error: Error) -> dict[str, Any]:

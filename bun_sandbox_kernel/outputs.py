@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .errors import SandboxError
-from .wire import Clear, Display, End, Error, MimeBundle, Output, Result, Stream
+from .fields import MimeBundle
+from .wire import Clear, Display, End, Error, Output, Result, Stream
 
 MAX_MIME_BYTES = 16 << 20
 """Largest value of one MIME type, in characters."""

@@ -7,19 +7,29 @@ Law: the transport's exceptions become ours here and nowhere else. An execution 
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from http import HTTPStatus
-from typing import Any
 
 import h11
 
 from .engines import Sandbox
 from .errors import Busy, PeerError, SandboxDied, SandboxError, VersionMismatch
 from .transport import Answer, HttpClient
-from .wire import PROTOCOL, Event, ExecuteRequest, Hello, LateEvent, Lines, Order, decode, decode_late
+from .wire import (
+    PROTOCOL,
+    Completeness,
+    Event,
+    ExecuteRequest,
+    Hello,
+    LateEvent,
+    Lines,
+    Order,
+    decode,
+    decode_completeness,
+    decode_late,
+)
 
 _ANSWER_SECONDS = 10.0
 _MAX_ANSWER_BYTES = 1 << 20
@@ -73,9 +83,9 @@ class Session:
         """Ask for the end of the running cell; its events then end with the outcome "interrupted"."""
         await self._ask("/interrupt", {})
 
-    async def is_complete(self, code: str) -> dict[str, Any]:
-        """Return ``status`` and ``indent`` as ``is_complete_reply`` has them."""
-        return await self._ask("/is_complete", {"code": code})
+    async def is_complete(self, code: str) -> Completeness:
+        """Ask the worker's parser. Raises Busy while a cell runs, SandboxDied or PeerError."""
+        return decode_completeness(await self._ask("/is_complete", {"code": code}))
 
     async def close(self) -> None:
         """Let go of the line and end the sandbox. May be called again."""
@@ -91,12 +101,12 @@ class Session:
                 for line in splitter.feed(chunk):
                     yield line
 
-    async def _ask(self, path: str, body: dict[str, object]) -> dict[str, Any]:
+    async def _ask(self, path: str, body: dict[str, object]) -> str:
         with _translated():
             async with asyncio.timeout(_ANSWER_SECONDS), self._client.request("POST", path, body) as answer:
                 if answer.status != HTTPStatus.OK:
                     await _refuse(answer)
-                return _json_object(await _read(answer))
+                return await _read(answer)
 
 
 def _check_greeting(event: LateEvent) -> None:
@@ -108,29 +118,17 @@ def _check_greeting(event: LateEvent) -> None:
         )
 
 
-async def _read(answer: Answer) -> bytes:
+async def _read(answer: Answer) -> str:
     content = b""
     async for chunk in answer.chunks():
         content += chunk
         if len(content) > _MAX_ANSWER_BYTES:
             raise PeerError(f"The sandbox answered with more than {_MAX_ANSWER_BYTES} bytes.")
-    return content
-
-
-def _json_object(content: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise PeerError("The sandbox answered with something that is not JSON.") from error
-    if not isinstance(value, dict):
-        raise PeerError("The sandbox answered with something that is not a JSON object.")
-    return value
+    return content.decode("utf-8", "replace")
 
 
 async def _refuse(answer: Answer) -> None:
-    error = _json_object(await _read(answer)).get("error")
-    message = str(error.get("message", "")) if isinstance(error, dict) else ""
-    sentence = f"The sandbox refused with {answer.status}: {message[:500]}."
+    sentence = f"The sandbox refused with {answer.status}: {(await _read(answer))[:500]}"
     raise Busy(sentence) if answer.status == HTTPStatus.CONFLICT else SandboxError(sentence)
 
 

@@ -6,25 +6,19 @@ or an event out of order, is a PeerError; the cell ends and the kernel lives.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias
 
 from .errors import PeerError
-
-_T = TypeVar("_T")
+from .fields import Fields, MimeBundle
 
 PROTOCOL = 1
 """Raised with every change that an older peer would misread."""
+_STATUSES: tuple[Literal["complete", "incomplete", "invalid"], ...] = ("complete", "incomplete", "invalid")
 MAX_LINE_BYTES = 16 << 20
 """Longest line that is read; the supervisor takes 4 Mi characters from the worker, in UTF-8 at most thrice as long."""
-_MAX_NODES = 500_000
-"""Most brackets in one line: small text can be a large tree."""
-_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
-MimeBundle: TypeAlias = Mapping[str, Any]
 Outcome: TypeAlias = Literal["ok", "error", "interrupted", "timeout", "memory", "crashed"]
 _OUTCOMES: tuple[Outcome, ...] = ("ok", "error", "interrupted", "timeout", "memory", "crashed")
 
@@ -118,6 +112,14 @@ class WorkerLost:
 LateEvent: TypeAlias = Hello | Late | WorkerLost
 
 
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Whether a piece of code is a whole cell, as ``is_complete_reply`` has it."""
+
+    status: Literal["complete", "incomplete", "invalid"]
+    indent: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteRequest:
     """The body of ``POST /execute``. Without a session, the code gets a worker that ends with it."""
@@ -136,12 +138,12 @@ class ExecuteRequest:
 
 def decode(line: str) -> Event:
     """One line of an execution → its event. Raises PeerError."""
-    return _event(_Fields.parse(line))
+    return _event(Fields.parse(line))
 
 
 def decode_late(line: str) -> LateEvent:
     """One line of ``GET /events`` → its event. Raises PeerError."""
-    fields = _Fields.parse(line)
+    fields = Fields.parse(line)
     match fields.text("type"):
         case "hello":
             return Hello(fields.integer("protocol"))
@@ -154,6 +156,15 @@ def decode_late(line: str) -> LateEvent:
             return WorkerLost(fields.text("message"))
         case other:
             raise PeerError(f"The sandbox sent an unknown event {other[:40]!r}.")
+
+
+def decode_completeness(answer: str) -> Completeness:
+    """Return what ``POST /is_complete`` answers. Raises PeerError."""
+    fields = Fields.parse(answer)
+    status = next((known for known in _STATUSES if known == fields.text("status")), None)
+    if status is None:
+        raise PeerError("The sandbox gave an unknown status of completeness.")
+    return Completeness(status, fields.text("indent"))
 
 
 class Order:
@@ -198,7 +209,7 @@ class Lines:
             raise PeerError("The sandbox sent bytes that are not UTF-8.") from error
 
 
-def _event(fields: _Fields) -> Event:
+def _event(fields: Fields) -> Event:
     match fields.text("type"):
         case "stream":
             name: Literal["stdout", "stderr"] = "stderr" if fields.text("name") == "stderr" else "stdout"
@@ -218,7 +229,7 @@ def _event(fields: _Fields) -> Event:
             raise PeerError(f"The sandbox sent an unknown event {other[:40]!r}.")
 
 
-def _end(fields: _Fields) -> End:
+def _end(fields: Fields) -> End:
     outcome = next((known for known in _OUTCOMES if known == fields.values.get("outcome")), None)
     if outcome is None:
         raise PeerError("The sandbox ended a cell with an unknown outcome.")
@@ -233,59 +244,3 @@ def _end(fields: _Fields) -> End:
         output_bytes=fields.integer("output_bytes"),
         dropped_bytes=fields.integer("dropped_bytes"),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    """A JSON object whose fields are read by type; a wrong one is a PeerError that names it."""
-
-    values: Mapping[str, Any]
-
-    @classmethod
-    def parse(cls, line: str) -> _Fields:
-        if line.count("[") + line.count("{") > _MAX_NODES:
-            raise PeerError("The sandbox sent a line of too many values.")
-        try:
-            values = json.loads(line)
-            if _LONE_SURROGATE.search(line):
-                # JavaScript text may hold half a character, which no message can carry.
-                text = json.dumps(values, ensure_ascii=False)
-                values = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-        except (ValueError, RecursionError) as error:
-            raise PeerError("The sandbox sent a line that is not JSON.") from error
-        if not isinstance(values, dict):
-            raise PeerError("The sandbox sent a line that is not a JSON object.")
-        return cls(values)
-
-    def text(self, name: str) -> str:
-        return self._typed(name, str)
-
-    def flag(self, name: str) -> bool:
-        return self._typed(name, bool)
-
-    def integer(self, name: str) -> int:
-        value: int = self._typed(name, int)
-        if isinstance(value, bool):
-            raise PeerError(f"The sandbox sent an event whose {name!r} is not a number.")
-        return value
-
-    def object(self, name: str) -> _Fields:
-        return _Fields(self._typed(name, dict))
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        values = self._typed(name, list)
-        if not all(isinstance(value, str) for value in values):
-            raise PeerError(f"The sandbox sent an event whose {name!r} is not a list of text.")
-        return tuple(values)
-
-    def bundle(self) -> MimeBundle:
-        data = self.object("data").values
-        if not all("/" in key for key in data):
-            raise PeerError("The sandbox sent a value that is not a MIME bundle.")
-        return data
-
-    def _typed(self, name: str, kind: type[_T]) -> _T:
-        value = self.values.get(name)
-        if not isinstance(value, kind):
-            raise PeerError(f"The sandbox sent an event without a proper {name!r}.")
-        return value

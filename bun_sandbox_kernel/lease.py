@@ -1,0 +1,102 @@
+"""The sandbox that a kernel holds: opened when first needed, listened to, let go, and opened anew after a loss.
+
+Law: at any time there is at most one, and none is dropped without being ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from .engines import Progress
+from .errors import SandboxDied
+from .launch import Launch
+from .policy import SandboxPolicy
+from .session import Session
+from .wire import LateEvent
+
+
+class Lease:
+    """At most one session at a time. Belongs to one event loop, which has to run before anything is asked of it."""
+
+    def __init__(self, launch: Launch | None, on_late: Callable[[LateEvent], None]) -> None:
+        """Take over a sandbox that is on its way up, if there is one; ``on_late`` gets what belongs to no cell."""
+        self.session: Session | None = None
+        self._launch = launch
+        self._on_late = on_late
+        self._opening: asyncio.Task[Session] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def progress(self) -> Progress | None:
+        """Tell how far the start is, while it does long work."""
+        return None if self._launch is None else self._launch.progress
+
+    def open(self) -> asyncio.Task[Session]:
+        """Return the session that is there or on its way. The task raises SandboxError; the next call tries anew."""
+        if self._opening is None or (self._opening.done() and self.session is None):
+            self._opening = self.background(self._connect())
+        return self._opening
+
+    async def lose(self) -> None:
+        """End the sandbox with all that it holds."""
+        session, self.session = self.session, None
+        if session is not None:
+            await session.close()
+
+    async def close(self) -> None:
+        """End the sandbox, or the attempt to start one."""
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._launch is not None:
+            self._launch.abandon()
+        await self.lose()
+
+    def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run something beside the cells; whoever cares for its exception awaits the task."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # taken here, or asyncio would print what the next cell will show
+
+    async def _connect(self) -> Session:
+        self._launch = self._launch or Launch(SandboxPolicy.from_environment(os.environ))
+        try:
+            sandbox = await asyncio.wrap_future(self._launch.sandbox)
+        except asyncio.CancelledError:
+            self._launch.abandon()
+            raise
+        finally:
+            self._launch = None
+        session = Session(sandbox)
+        greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        _ = self.background(self._listen(session, greeted))
+        try:
+            await greeted
+        except BaseException:
+            await session.close()
+            raise
+        self.session = session
+        return session
+
+    async def _listen(self, session: Session, greeted: asyncio.Future[None]) -> None:
+        """Hold the line to the sandbox and pass on what arrives on it."""
+        try:
+            async for event in session.late_events():
+                if not greeted.done():
+                    greeted.set_result(None)
+                self._on_late(event)
+        except Exception as error:
+            if not greeted.done():
+                greeted.set_exception(error)
+        if not greeted.done():
+            greeted.set_exception(SandboxDied("The sandbox ended before it greeted."))
+        if self.session is session:
+            await self.lose()
