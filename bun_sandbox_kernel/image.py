@@ -16,6 +16,7 @@ import re
 import ssl
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -128,10 +129,11 @@ def fetch(package: Package, report: Report) -> bytes:
             f"({len(content)} bytes, sha512 differs).",
             "Do not use this registry; check NPM_CONFIG_REGISTRY.",
         )
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    temporary = cached.with_suffix(f".{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(cached)
+    with suppress(OSError):  # a cache that cannot be written costs the next build a download, and nothing else
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        temporary = cached.with_suffix(f".{os.getpid()}")
+        temporary.write_bytes(content)
+        temporary.replace(cached)
     return content
 
 

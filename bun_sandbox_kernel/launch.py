@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 
 from .engines import Progress, Sandbox
+from .errors import SandboxError
 from .policy import SandboxPolicy
 
 
@@ -33,7 +35,8 @@ class Launch:
             self.sandbox.set_exception(error)
             return
         self.sandbox.set_result(sandbox)
-        engine.reap()
+        with suppress(SandboxError):
+            engine.reap()
 
     def _report(self, progress: Progress) -> None:
         self.progress = progress

@@ -210,9 +210,15 @@ def owner_of(found: Found) -> Owner:
 
 
 def _private_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix=f"bun-sandbox-{os.getpid()}-"))
-    inside = folder / "run"
-    inside.mkdir()
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"bun-sandbox-{os.getpid()}-"))
+        inside = folder / "run"
+        inside.mkdir()
+    except OSError as error:
+        raise StartFailed(
+            f"The private folder for the sandbox's socket cannot be made: {error}.",
+            "Free some space, or point TMPDIR at a folder that has some.",
+        ) from error
     # The user inside is nobody of ours, so it can only make its socket where everybody can; the parent is ours alone.
     inside.chmod(0o777)
     return folder

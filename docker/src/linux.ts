@@ -82,7 +82,7 @@ const otherProcesses = (): number[] =>
 
 export type Usage = { readonly cpuMs: number; readonly memoryBytes: number };
 
-/** What all processes but this one use, by the kernel's own account. */
+/** What all processes but this one use of their own, by the kernel's account; what they share is not counted twice. */
 export function usageOfOthers(): Usage {
   let cpuMs = 0;
   let memoryBytes = 0;
@@ -92,7 +92,8 @@ export function usageOfOthers(): Usage {
         .replace(/^.*\) /s, "")
         .split(" ");
       cpuMs += ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
-      memoryBytes += Number(fields[21]) * PAGE_BYTES;
+      const [, resident, shared] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
+      memoryBytes += (Number(resident) - Number(shared)) * PAGE_BYTES;
     } catch {
       // It ended between the listing and the look.
     }
