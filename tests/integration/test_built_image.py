@@ -1,0 +1,90 @@
+"""Laws of the image, on the engine that built it."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from bun_sandbox_kernel import __version__, image, wire
+from bun_sandbox_kernel.engines.docker import DockerEngine
+from bun_sandbox_kernel.engines.docker_api import package_client
+from bun_sandbox_kernel.errors import ImageError, SandboxError
+from bun_sandbox_kernel.policy import SandboxPolicy
+from bun_sandbox_kernel.resources import DOCKER_CONTEXT
+from tests.conftest import eventually, sandboxes_of
+from tests.integration.kernels import ANSI, kernel
+
+
+def contents(name: str) -> set[str]:
+    """Return the paths of all files in an image."""
+    client = package_client()
+    container = client.create_container(name)["Id"]
+    try:
+        with tarfile.open(fileobj=io.BytesIO(b"".join(client.export(container)))) as archive:
+            return {member.name for member in archive if member.isfile() or member.issym()}
+    finally:
+        client.remove_container(container)
+
+
+def test_the_image_holds_bun_and_two_files_and_nothing_to_play_with(engine: DockerEngine) -> None:
+    names = contents(str(engine.inspect_image()["Id"]))
+    assert {"usr/local/bin/bun", "opt/bun-sandbox/main.js", "opt/bun-sandbox/worker.js"} <= names
+    programs = {Path(name).name for name in names if "/bin/" in f"/{name}" or "/sbin/" in f"/{name}"}
+    assert programs <= {"bun", "bunx", "node"}, programs
+    assert not any("node_modules" in name for name in names)
+
+
+def test_the_image_says_what_it_is_and_is_not_root(engine: DockerEngine) -> None:
+    config = engine.inspect_image()["Config"]
+    labels = config["Labels"]
+    assert config["User"] == "10001:10001"
+    assert labels["org.opencontainers.image.version"] == __version__
+    assert labels["io.bun-sandbox.bun"] == image.bun_package().version
+    assert labels["io.bun-sandbox.protocol"] == str(wire.PROTOCOL)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_kernel_without_the_image_builds_it_and_shows_how_far_it_is(tmp_path: Path) -> None:
+    package_client().remove_image(image.reference(), force=True)
+    with kernel(tmp_path) as notebook:
+        reply, published = notebook.run("6 * 7")
+    assert reply["status"] == "ok"
+    shown, *updates, result = published
+    assert shown.kind == "display_data"
+    assert "<progress" in shown.content["data"]["text/html"]
+    assert {update.kind for update in updates} == {"update_display_data"}
+    assert "image was made" in updates[-1].content["data"]["text/plain"]
+    assert ANSI.sub("", result.content["data"]["text/plain"]) == "42"
+
+
+def test_a_build_that_fails_says_why(engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "docker"
+    shutil.copytree(DOCKER_CONTEXT, broken, ignore=shutil.ignore_patterns("node_modules"))
+    dockerfile = (broken / "Dockerfile").read_text("utf-8")
+    (broken / "Dockerfile").write_text(dockerfile.replace("COPY src", "COPY nowhere"), "utf-8")
+    monkeypatch.setattr(image, "DOCKER_CONTEXT", broken)
+    with pytest.raises(ImageError, match=r"could not be built.*nowhere"):
+        engine.ensure_image(lambda _: None)
+
+
+def test_sigterm_ends_a_sandbox_by_itself(engine: DockerEngine) -> None:
+    sandbox = engine.start(SandboxPolicy(), lambda _: None)
+    try:
+        package_client().kill(sandbox.id, "SIGTERM")
+        assert eventually(lambda: sandbox.id not in sandboxes_of(os.getpid()))
+    finally:
+        sandbox.stop()
+
+
+def test_no_room_for_the_private_folder_is_said_in_one_sentence(
+    engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/dev/full")
+    with pytest.raises(SandboxError, match="private folder") as caught:
+        engine.start(SandboxPolicy(), lambda _: None)
+    assert "TMPDIR" in caught.value.remedy
