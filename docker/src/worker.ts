@@ -22,7 +22,7 @@ const REPORTS_FD = 3;
 const COMMANDS_FD = 4;
 
 const { stringify, parse } = JSON;
-const { Promise } = globalThis;
+const { Promise, setTimeout } = globalThis;
 const ENTER = Symbol.for("bun-sandbox.enter");
 type RunCommand = Extract<Command, { type: "run" }>;
 const MAX_ERROR_TEXT = 100_000;
@@ -106,7 +106,11 @@ async function run(command: RunCommand): Promise<"ok" | "error" | "interrupted">
       emit({ type: "result", data: await toBundle(result[0], command.color), metadata: {} });
     return "ok";
   } catch (error) {
-    if (error === INTERRUPTED || isInterruption(error)) return "interrupted";
+    if (error === INTERRUPTED || isInterruption(error)) {
+      // The signal's own handler may still be on its way, and must not meet the next cell.
+      for (let turn = 0; turn < 2; turn++) await new Promise((done) => setTimeout(done));
+      return "interrupted";
+    }
     emit(describe(error));
     return "error";
   } finally {

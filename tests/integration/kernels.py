@@ -95,6 +95,12 @@ class Notebook:
         shown = next(m.content["data"]["text/plain"] for m in published if m.kind == "execute_result")
         return ANSI.sub("", shown)
 
+    def interrupt(self) -> None:
+        """Interrupt, and wait until the kernel has; what is sent afterwards comes after it."""
+        channel = self.client.control_channel
+        channel.send(self.client.session.msg("interrupt_request", {}))
+        assert channel.get_msg(timeout=SECONDS)["msg_type"] == "interrupt_reply"
+
     def print_first(self, code: str) -> str:
         """Ask for a cell and return its id once it has printed something."""
         request = self.send(code)

@@ -176,9 +176,19 @@ def test_a_second_cell_after_an_interrupt_prints_and_awaits(notebook: Notebook) 
     assert (reply["status"], text(published)) == ("ok", "alive\n")
 
 
+def test_an_interrupt_never_meets_the_next_cell(notebook: Notebook) -> None:
+    for number in range(30):
+        waiting = "while (true) {}" if number % 2 else "await new Promise(() => {})"
+        request = notebook.print_first(f"console.log('on it'); {waiting}")
+        notebook.interrupt()
+        notebook.reply(request)
+        reply, _ = notebook.run("await Bun.sleep(1); 1")
+        assert reply["status"] == "ok", f"round {number}: {reply}"
+
+
 def test_an_interrupt_of_an_idle_kernel_does_nothing(notebook: Notebook) -> None:
     notebook.run("globalThis.untouched = 1")
-    notebook.manager.interrupt_kernel()
+    notebook.interrupt()
     assert notebook.value("globalThis.untouched") == "1"
     assert notebook.value("await Bun.sleep(100), 2") == "2"
 
