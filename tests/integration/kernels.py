@@ -102,8 +102,8 @@ class Notebook:
         assert channel.get_msg(timeout=SECONDS)["msg_type"] == "interrupt_reply"
 
     def print_first(self, code: str) -> str:
-        """Ask for a cell and return its id once it has printed something."""
-        request = self.send(code)
+        """Ask for a cell and return its id once it has printed something; its end aborts no cell that is sent then."""
+        request = self.send(code, stop_on_error=False)
         next(self.messages(request))
         return request
 
