@@ -31,7 +31,7 @@ demo: setup ## Run the welcome notebook and print its outputs
 	$(BIN)/python scripts/demo.py notebooks/01_welcome.ipynb
 
 lab: setup ## Open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir notebooks
+	$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 fix: $(VENV)/.done docker/node_modules/.done ## Format, and mend what can be mended
 	$(BIN)/ruff format .

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from . import image, kernelspec
 from .engines import EngineInfo
 from .engines.docker import DockerEngine
+from .engines.docker_api import ENABLE_LIMITS
 from .errors import ImageError, PolicyError, SandboxError
 from .policy import SandboxPolicy
 
@@ -106,8 +107,7 @@ def check_limits(limits: Mapping[str, Any]) -> Check:
         return Check(
             "fail",
             f"limits: the engine cannot limit {', '.join(missing)}",
-            "Enable the cgroup controllers and seccomp in the machine's kernel (Debian: cgroup_enable=memory "
-            "swapaccount=1 on its command line).",
+            ENABLE_LIMITS,
         )
     return Check("ok", f"limits: memory, swap, CPU, pids and seccomp (cgroup v{limits.get('CgroupVersion', '?')})")
 

@@ -29,9 +29,9 @@ class ProgressDisplay:
             self._shown = progress
 
     def finish(self) -> None:
-        """Leave one line that tells how long it took; nothing where nothing was shown."""
+        """Leave one line that tells how long it took, well or badly; nothing where nothing was shown."""
         if self._started is not None:
-            line = f"The sandbox's image was made in {time.monotonic() - self._started:.0f} s."
+            line = f"Work on the sandbox's image took {time.monotonic() - self._started:.0f} s."
             self._send(line, html.escape(line))
 
     def _send(self, text: str, markup: str) -> None:

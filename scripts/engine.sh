@@ -9,7 +9,7 @@ answers() {
 answers && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "No container engine answers: install Docker (Debian and Ubuntu: sudo apt-get install docker.io) and start it." >&2
+    echo "No container engine answers: install Docker (Debian and Ubuntu: sudo apt-get install docker.io), start it, and join the group docker." >&2
     exit 1
 fi
 

@@ -11,7 +11,7 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from urllib.parse import quote
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 ANSWER_SECONDS = 30
 """Seconds that the engine may take for one answer."""
+ENABLE_LIMITS = (
+    "Enable the cgroup controllers and seccomp in the machine's kernel (Debian: cgroup_enable=memory swapaccount=1 on "
+    "its command line)."
+)
+"""What to do where a limit cannot be applied."""
 
 
 class Found(NamedTuple):
@@ -41,7 +46,7 @@ class Api(Protocol):
     """What a kernel asks of an engine. Every call raises EngineUnavailable or StartFailed."""
 
     def create(self, spec: Mapping[str, Any]) -> str:
-        """Create a container and return its id. Raises ImageMissing."""
+        """Create a container with every limit and return its id. Raises ImageMissing."""
 
     def start(self, container: str) -> None:
         """Start a created container."""
@@ -73,7 +78,7 @@ class SocketApi:
         status, answer = self._ask("POST", "/containers/create", spec)
         if status == http.client.NOT_FOUND:
             raise ImageMissing
-        return str(_expect(status, answer, http.client.CREATED)["Id"])
+        return _with_every_limit(self, _expect(status, answer, http.client.CREATED))
 
     def start(self, container: str) -> None:
         """See Api."""
@@ -124,7 +129,43 @@ def _expect(status: int, answer: Any, wanted: int) -> Any:
     if status == wanted:
         return answer
     message = answer.get("message") if isinstance(answer, dict) else None
-    raise StartFailed(f"The engine refused ({status}): {str(message)[:1000]}.", "Run `bun-sandbox doctor` to see why.")
+    raise _refused(str(message), f" ({status})")
+
+
+def _refused(said: str, status: str = "") -> StartFailed:
+    remedy = remedy_for(said, "Run `bun-sandbox doctor` to see why.")
+    return StartFailed(f"The engine refused{status}: {said[:1000].rstrip('.')}.", remedy)
+
+
+def _with_every_limit(api: Api, answer: Mapping[str, Any]) -> str:
+    """Return the id of a new container, or remove it again. Raises StartFailed."""
+    container = str(answer["Id"])
+    error = limits_left_out(answer.get("Warnings") or ())
+    if error is not None:
+        api.remove(container)
+        raise error
+    return container
+
+
+def limits_left_out(warnings: Sequence[str]) -> StartFailed | None:
+    """Return the error for those of the engine's warnings that take a limit away; None where none does.
+
+    The engine drops what it cannot apply, creates the container all the same, and says so in these words.
+    """
+    lost = [warning for warning in warnings if "does not support" in warning or "discarded" in warning]
+    if not lost:
+        return None
+    return StartFailed(f"The engine cannot apply a limit: {' '.join(lost)[:1000].rstrip('.')}.", ENABLE_LIMITS)
+
+
+def remedy_for(said: str, otherwise: str) -> str:
+    """Return what to do about what the engine said: free its disk where that is full."""
+    if "no space left on device" not in said.lower():
+        return otherwise
+    return (
+        "Free space on the engine's disk (`docker system df` shows what takes it, `docker system prune` removes what "
+        "is unused), then try again."
+    )
 
 
 class PackageApi:
@@ -139,9 +180,10 @@ class PackageApi:
 
         with translated():
             try:
-                return str(self._client.create_container_from_config(spec)["Id"])
+                answer = self._client.create_container_from_config(spec)
             except docker.errors.ImageNotFound as error:
                 raise ImageMissing from error
+        return _with_every_limit(self, answer)
 
     def start(self, container: str) -> None:
         """See Api."""
@@ -201,8 +243,7 @@ class translated:  # noqa: N801  (reads as a verb where it is used, like context
 
 
 def _raise_refused(error: Any) -> None:
-    explanation = str(error.explanation or error)[:1000]
-    raise StartFailed(f"The engine refused: {explanation}.", "Run `bun-sandbox doctor` to see why.") from error
+    raise _refused(str(error.explanation or error)) from error
 
 
 def unavailable(error: BaseException) -> EngineUnavailable:

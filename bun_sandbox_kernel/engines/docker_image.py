@@ -14,7 +14,7 @@ import docker.errors
 from .. import __version__, image
 from ..errors import ImageError
 from . import Progress, Report
-from .docker_api import translated
+from .docker_api import remedy_for, translated
 
 if TYPE_CHECKING:
     from docker.api import APIClient
@@ -50,7 +50,7 @@ def inspect(client: APIClient, name: str) -> Mapping[str, Any]:
 
 
 def _pulled_base(client: APIClient, report: Report) -> str | None:
-    """Return the official image once it is here, or None where no hub is reachable."""
+    """Return the official image once it is here, or None where no hub is reachable. One that is here is not pulled."""
     base = image.official_base()
     if exists(client, base):
         return base
@@ -60,7 +60,7 @@ def _pulled_base(client: APIClient, report: Report) -> str | None:
         client.pull(repository, tag=tag)
     except docker.errors.APIError:
         return None
-    return base
+    return base if exists(client, base) else None  # a pull that breaks off halfway raises nothing
 
 
 def _made_base(client: APIClient, report: Report) -> str:
@@ -72,25 +72,29 @@ def _made_base(client: APIClient, report: Report) -> str:
 
 def _build(client: APIClient, name: str, context: io.BytesIO, report: Report, arguments: Mapping[str, str]) -> None:
     said: list[str] = []
-    steps = client.build(
-        fileobj=context,
-        custom_context=True,
-        tag=name,
-        buildargs=dict(arguments),
-        rm=True,
-        forcerm=True,
-        decode=True,
-        use_config_proxy=True,
-    )
-    for step in steps:
-        line = str(step.get("stream", "")).strip()
-        said.append(line)
-        if line.startswith("Step "):
-            done, _, total = line.split()[1].partition("/")
-            report(Progress(f"Building {name}, step {done} of {total}", int(done) / int(total)))
-        if "error" in step:
-            last_words = " ".join(line for line in said[-6:] if line)
-            raise ImageError(
-                f"The image {name} could not be built: {step['error']} ({last_words[-1000:]}).",
-                "Run `bun-sandbox image build` to try again.",
-            )
+    try:
+        for step in client.build(
+            fileobj=context,
+            custom_context=True,
+            tag=name,
+            buildargs=dict(arguments),
+            rm=True,
+            forcerm=True,
+            decode=True,
+            use_config_proxy=True,
+        ):
+            line = str(step.get("stream", "")).strip()
+            said.append(line)
+            if line.startswith("Step "):
+                done, _, total = line.split()[1].partition("/")
+                report(Progress(f"Building {name}, step {done} of {total}", int(done) / int(total)))
+            if "error" in step:
+                last_words = " ".join(line for line in said[-6:] if line)
+                raise _not_built(name, f"{step['error']} ({last_words[-1000:]})")
+    except docker.errors.APIError as error:
+        raise _not_built(name, str(error.explanation or error)) from error
+
+
+def _not_built(name: str, why: str) -> ImageError:
+    remedy = remedy_for(why, "Run `bun-sandbox image build` to try again.")
+    return ImageError(f"The image {name} could not be built: {why.rstrip('.')}.", remedy)

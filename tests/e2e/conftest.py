@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,11 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+from urllib.request import Request, urlopen
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.conftest import eventually
+
+ROOT = Path(__file__).parents[2]
 KERNEL = "bun_sandbox"
 DEADLINE_MS = 60_000
 SERVER_START_S = 60
@@ -30,13 +35,7 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-LAB_FLAGS = [
-    "--no-browser",
-    "--allow-root",
-    "--ServerApp.ip=127.0.0.1",
-    "--ServerApp.port=0",
-    "--LabApp.extension_manager=readonly",
-]
+LAB_FLAGS = ["--allow-root", "--LabApp.extension_manager=readonly"]
 QUIET_NOTIFICATIONS = {"fetchNews": "false", "checkForUpdates": False}
 
 expect.set_options(timeout=DEADLINE_MS)
@@ -53,6 +52,12 @@ class Lab:
     def fresh_workspace(self) -> str:
         return f"{self.base}lab?reset&token={self.token}"
 
+    def get(self, path: str) -> bytes:
+        """Return what the server answers to somebody with the token."""
+        request = Request(f"{self.base}{path}", headers={"Authorization": f"token {self.token}"})
+        with urlopen(request, timeout=SERVER_START_S) as answer:
+            return bytes(answer.read())
+
     def shut_down_kernels(self, page: Page) -> None:
         headers = {"Authorization": f"token {self.token}"}
         sessions = f"{self.base}api/sessions"
@@ -60,11 +65,11 @@ class Lab:
             page.request.delete(f"{sessions}/{session['id']}", headers=headers)
 
 
-def _absent(what: str) -> NoReturn:
+def absent(what: str) -> NoReturn:
     """Skip, but fail where the environment promises everything that is needed."""
     if "docker" in os.environ.get("REQUIRE_ENGINES", ""):
         pytest.fail(f"REQUIRE_ENGINES promises docker, but {what}")
-    pytest.skip(f"NO BROWSER TEST RUNS: {what}")
+    pytest.skip(f"NOTHING IS TESTED END TO END: {what}")
 
 
 def _kernel_data_dir() -> Path:
@@ -72,15 +77,14 @@ def _kernel_data_dir() -> Path:
     try:
         spec = KernelSpecManager().get_kernel_spec(KERNEL)
     except NoSuchKernel:
-        _absent(f"the kernelspec {KERNEL} is not installed")
+        absent(f"the kernelspec {KERNEL} is not installed")
     return Path(spec.resource_dir).parents[1]
 
 
-def _lab_environment(home: Path) -> dict[str, str]:
+def _lab_environment(home: Path, jupyter_path: str) -> dict[str, str]:
     """The surrounding environment, with every Jupyter folder moved below home."""
-    data = [str(_kernel_data_dir()), os.environ.get("JUPYTER_PATH", "")]
     return os.environ | {
-        "JUPYTER_PATH": os.pathsep.join(filter(None, data)),
+        "JUPYTER_PATH": jupyter_path,
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
@@ -119,37 +123,51 @@ def _await_port(server: subprocess.Popen[bytes], home: Path) -> int:
 
 
 @contextmanager
-def _serving(command: list[str], home: Path) -> Iterator[subprocess.Popen[bytes]]:
+def serving(command: list[str], home: Path, jupyter_path: str = "") -> Iterator[Lab]:
+    """Run a command that starts JupyterLab, configured by a file; its whole process group is gone at the end."""
+    token = secrets.token_hex(16)
+    listening = {"ip": "127.0.0.1", "port": 0, "open_browser": False}
+    config = {"ServerApp": listening, "IdentityProvider": {"token": token}}
+    (home / "config").mkdir()
+    (home / "config" / "jupyter_server_config.json").write_text(json.dumps(config))
+    env = _lab_environment(home, jupyter_path)
     with (home / "log").open("wb") as log:
-        server = subprocess.Popen(command, env=_lab_environment(home), stdout=log, stderr=subprocess.STDOUT)
-        try:
-            yield server
-        finally:
-            server.terminate()
-            try:
-                server.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield Lab(f"http://127.0.0.1:{_await_port(server, home)}/", token)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if _signal_group(server, number) and eventually(lambda: not _signal_group(server, 0)):
+                break
+
+
+def _signal_group(server: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal to every process of the group; return whether there was one."""
+    server.poll()
+    try:
+        os.killpg(server.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("jupyter")
     root = tmp_path_factory.mktemp("notebooks")
-    token = secrets.token_hex(16)
     _silence_notifications(home)
-    command = [sys.executable, "-m", "jupyterlab", *LAB_FLAGS]
-    command += [f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={token}"]
-    with _serving(command, home) as server:
-        yield Lab(f"http://127.0.0.1:{_await_port(server, home)}/", token)
+    path = os.pathsep.join(filter(None, [str(_kernel_data_dir()), os.environ.get("JUPYTER_PATH")]))
+    with serving([sys.executable, "-m", "jupyterlab", *LAB_FLAGS, f"--ServerApp.root_dir={root}"], home, path) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
-        _absent("chromium is not installed")
+        absent("chromium is not installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield browser

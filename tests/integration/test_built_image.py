@@ -6,11 +6,13 @@ import io
 import os
 import shutil
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bun_sandbox_kernel import __version__, image, wire
+from bun_sandbox_kernel.engines import docker_image
 from bun_sandbox_kernel.engines.docker import DockerEngine
 from bun_sandbox_kernel.engines.docker_api import package_client
 from bun_sandbox_kernel.errors import ImageError, SandboxError
@@ -58,8 +60,67 @@ def test_a_kernel_without_the_image_builds_it_and_shows_how_far_it_is(tmp_path: 
     assert shown.kind == "display_data"
     assert "<progress" in shown.content["data"]["text/html"]
     assert {update.kind for update in updates} == {"update_display_data"}
-    assert "image was made" in updates[-1].content["data"]["text/plain"]
+    assert "Work on the sandbox's image took" in updates[-1].content["data"]["text/plain"]
     assert ANSI.sub("", result.content["data"]["text/plain"]) == "42"
+
+
+STAND_IN = b"""
+FROM %s
+COPY passwd /etc/passwd
+ENV BUN_INSTALL_BIN=/usr/local/bin
+ENTRYPOINT ["/usr/local/bin/bun"]
+"""
+"""The official image as far as it matters: bun, glibc and certificates where ours has them, root, an entry point."""
+ON_OFFICIAL = "bun-sandbox-on-official"
+
+
+@pytest.fixture
+def official(engine: DockerEngine) -> Iterator[str]:
+    """Have the official base on this engine, if only a stand-in for it and for the length of a test; yield its name."""
+    client = package_client()
+    base = image.official_base()
+    stand_in = not docker_image.exists(client, base)
+    try:
+        if stand_in:
+            dockerfile = STAND_IN % docker_image._made_base(client, lambda _: None).encode()
+            files = [("Dockerfile", dockerfile), ("passwd", b"root:x:0:0:root:/root:/sbin/nologin\n")]
+            docker_image._build(client, base, image._archive(files), lambda _: None, {})
+        yield base
+    finally:
+        on_official = f"{ON_OFFICIAL}:{image.reference().partition(':')[2]}"
+        for name in (on_official, base) if stand_in else (on_official,):
+            if docker_image.exists(client, name):
+                client.remove_image(name, force=True)
+
+
+def test_an_official_base_that_is_here_is_built_upon_and_gives_the_same_image(
+    engine: DockerEngine, official: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = engine.inspect_image()
+    base = docker_image.inspect(package_client(), official)
+    reports: list[str] = []
+    monkeypatch.setattr(image, "REPOSITORY", ON_OFFICIAL)
+    name = engine.ensure_image(lambda progress: reports.append(progress.text))
+    theirs = engine.inspect_image()
+
+    assert {report.partition(",")[0] for report in reports} == {f"Building {name}"}
+    layers = base["RootFS"]["Layers"]
+    assert theirs["RootFS"]["Layers"][: len(layers)] == layers != ours["RootFS"]["Layers"][: len(layers)]
+    assert base["Config"]["User"] in {"", "0", "root"}
+
+    for setting in ("User", "Entrypoint", "Cmd", "WorkingDir", "ExposedPorts", "StopSignal", "Healthcheck"):
+        assert theirs["Config"].get(setting) == ours["Config"].get(setting), setting
+    assert ours["Config"]["Labels"].items() <= theirs["Config"]["Labels"].items()
+    variables = {variable for variable in ours["Config"]["Env"] if not variable.startswith("PATH=")}
+    assert {*variables, "BUN_INSTALL_BIN=/usr/local/bin"} <= set(theirs["Config"]["Env"])
+    assert contents(name) - contents(official) == {"opt/bun-sandbox/main.js", "opt/bun-sandbox/worker.js"}
+    assert contents(ours["Id"]) <= contents(name)
+
+    sandbox = engine.start(SandboxPolicy(), lambda _: None)
+    try:
+        assert package_client().inspect_container(sandbox.id)["Image"] == theirs["Id"]
+    finally:
+        sandbox.stop()
 
 
 def test_a_build_that_fails_says_why(engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

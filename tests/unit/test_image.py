@@ -7,10 +7,12 @@ import re
 import shutil
 import tarfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from bun_sandbox_kernel import __version__, image, wire
+from bun_sandbox_kernel.engines import docker_image
 from bun_sandbox_kernel.errors import ImageError
 from bun_sandbox_kernel.resources import DOCKER_CONTEXT
 
@@ -70,6 +72,13 @@ def test_every_package_of_the_lock_has_its_integrity() -> None:
 def test_machine_without_bun_is_named() -> None:
     with pytest.raises(ImageError, match="riscv64"):
         image.bun_package("riscv64")
+
+
+def test_pull_that_breaks_off_halfway_gives_no_base() -> None:
+    engine = Mock()
+    engine.images.return_value = []
+    engine.pull.return_value = '{"status": "Extracting"}\n{"error": "unexpected EOF"}'
+    assert docker_image._pulled_base(engine, lambda _: None) is None
 
 
 def test_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
