@@ -8,31 +8,36 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
-from ipykernel.kernelbase import Kernel
-
-from . import __version__, outputs
+from . import __version__, introspection, outputs
+from .dispatch import Dispatch
 from .errors import SandboxDied, SandboxError
+from .execution import Cell, Execution, failed
+from .history import History
 from .launch import Launch
 from .lease import Lease
 from .outputs import Message
 from .progress import ProgressDisplay
 from .session import Session
-from .wire import End, Error, Late, LateEvent, Result, WorkerLost
+from .stdin import InputBox
+from .wire import Error, Input, Late, LateEvent, WorkerLost
 
 _REMEMBERED_CELLS = 100
 """So many ended cells can still be told apart when output of theirs arrives late."""
 _PROGRESS_SECONDS = 0.25
 _ASK_SECONDS = 1.0
-"""A front end that asks whether a cell is complete does not wait longer."""
+"""A front end that asks about code does not wait longer; a worker in a busy loop would let it."""
 _INTERRUPT_SECONDS = 3.0
 """After an interrupt the supervisor ends the cell within 1 s; when it does not, it is gone."""
 
+_T = TypeVar("_T")
 
-class BunSandboxKernel(Kernel):
+
+class BunSandboxKernel(Dispatch):
     """A Jupyter kernel whose cells run in a sandbox of their own."""
 
     implementation = "bun_sandbox"
@@ -53,8 +58,9 @@ class BunSandboxKernel(Kernel):
         self._lease = Lease(None, self._publish_late)
         self._cell: asyncio.Task[Any] | None = None
         self._interrupting: asyncio.Task[None] | None = None
-        self._in_session = False
+        self._execution: Execution | None = None
         self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
+        self._history = History(self.log)
 
     # -- the kernel's own life -------------------------------------------------------------------------------------
 
@@ -110,21 +116,22 @@ class BunSandboxKernel(Kernel):
         if self._cell is not None:
             self._cell.cancel()
         await self._lease.close()
+        self._history.close()
 
     def _interrupt(self) -> None:
         if self._cell is None or self._cell.done():
             return
-        session = self._lease.session
-        if self._in_session and session is not None:
+        if self._execution is not None and self._execution.in_sandbox:
             if self._interrupting is None or self._interrupting.done():
-                self._interrupting = self._lease.background(self._interrupt_cell(session, self._cell))
+                self._interrupting = self._lease.background(self._interrupt_cell(self._execution, self._cell))
         else:
             self._cell.cancel()
 
-    async def _interrupt_cell(self, session: Session, cell: asyncio.Task[Any]) -> None:
+    async def _interrupt_cell(self, execution: Execution, cell: asyncio.Task[Any]) -> None:
         with suppress(SandboxError, TimeoutError):
             async with asyncio.timeout(_INTERRUPT_SECONDS):
-                await session.interrupt()
+                await execution.session.interrupt()
+            execution.questions.give_up()  # only now, or the cell would go on with an answer that nobody gave
             await asyncio.wait({cell}, timeout=_INTERRUPT_SECONDS)
         if not cell.done():
             # The supervisor no longer does its work, so neither it nor what it holds is of use.
@@ -139,112 +146,120 @@ class BunSandboxKernel(Kernel):
         silent: bool,
         store_history: bool = True,
         user_expressions: dict[str, str] | None = None,
-        allow_stdin: bool = False,  # noqa: ARG002  (the sandbox asks for no input yet)
+        allow_stdin: bool = False,
     ) -> dict[str, Any]:
         """Run one cell, as https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute asks."""
-        count = self.execution_count
+        cell = Cell(
+            code=code,
+            count=self.execution_count,
+            silent=silent,
+            stored=store_history and not silent,
+            allow_stdin=allow_stdin,
+            expressions=user_expressions or {},
+            parent=self.get_parent("shell"),
+            ident=self._parent_ident["shell"],
+        )
         if not silent and not store_history:
             self.execution_count -= 1  # the base class counted it already
-        parent = self.get_parent("shell")
-        execution = str(parent["header"]["msg_id"])
-        self._remember(execution, parent)
-        cell = asyncio.ensure_future(self._run(code, count, execution, silent, user_expressions or {}))
-        self._cell = cell
+        if cell.stored and code.strip():
+            self._history.record(cell.count, code)
+        if not silent:
+            self._remember(cell)
+        self.running = cell.parent
+        self._cell = running = asyncio.ensure_future(self._run(cell))
         try:
-            return await cell
+            return await running
         except asyncio.CancelledError as cancelled:
-            error = outputs.interrupted(*cancelled.args)
-            return self._failed(error, count, silent, shown=False)
+            return self._failed(outputs.interrupted(*cancelled.args), cell)
         finally:
-            self._cell = None
+            self._cell = self._execution = self.running = None
 
-    async def _run(
-        self, code: str, count: int, execution: str, silent: bool, user_expressions: Mapping[str, str]
-    ) -> dict[str, Any]:
+    async def _run(self, cell: Cell) -> dict[str, Any]:
         try:
-            session = await self._session_with_progress(silent)
-            error = await self._run_in(session, code, count, execution, silent) if code.strip() else None
-            if error is not None:
-                return self._failed(error, count, silent, shown=True)
-            values = {name: await self._evaluate(session, text) for name, text in user_expressions.items()}
+            session = await self._session_with_progress(cell)
+            self._execution = Execution(cell, session, partial(self._show, cell), partial(self._ask_user, cell))
+            return await self._execution.run()
         except SandboxError as failure:
             if failure.state_lost:
                 await self._lease.lose()
-            return self._failed(outputs.failure(failure), count, silent, shown=False)
+            return self._failed(outputs.failure(failure), cell)
         except Exception as error:
             self.log.exception("a cell could not be run")
             await self._lease.lose()
             ours = SandboxDied(f"The kernel failed ({type(error).__name__}: {error}).", "Please report this.")
-            return self._failed(outputs.failure(ours), count, silent, shown=False)
-        return {"status": "ok", "execution_count": count, "payload": [], "user_expressions": values}
+            return self._failed(outputs.failure(ours), cell)
 
-    async def _session_with_progress(self, silent: bool) -> Session:
+    async def _session_with_progress(self, cell: Cell) -> Session:
         opening = self._lease.open()
-        display = ProgressDisplay(self._publish)
+        display = ProgressDisplay(partial(self._show, cell))
         try:
             while not opening.done():
                 await asyncio.wait({opening}, timeout=_PROGRESS_SECONDS)
-                progress = self._lease.progress
-                if progress is not None and not silent:
-                    display.show(progress)
+                if self._lease.progress is not None:
+                    display.show(self._lease.progress)
         finally:
             display.finish()
         return opening.result()
 
-    async def _run_in(self, session: Session, code: str, count: int, execution: str, silent: bool) -> Error | None:
-        """Publish the outputs of one cell, and return the error that ended it."""
-        error: Error | None = None
-        self._in_session = True
-        try:
-            async for event in session.execute(code, execution=execution, count=count):
-                if isinstance(event, End):
-                    ending = outputs.ending(event)
-                    if ending is not None and not silent:
-                        self._publish(outputs.render(ending, count))
-                    error = ending or error
-                    continue
-                if isinstance(event, Error):
-                    error = event
-                if not silent:
-                    self._publish(outputs.render(event, count))
-        finally:
-            self._in_session = False
-        return error
+    async def _ask_user(self, cell: Cell, question: Input) -> str | None:
+        return await self._input_box.ask(question, cell.parent, cell.ident) if cell.allow_stdin else None
 
-    async def _evaluate(self, session: Session, expression: str) -> dict[str, Any]:
-        """Return one user expression's value as ``execute_reply`` carries it; what it prints is not shown."""
-        error: Error | None = None
-        data: dict[str, Any] = {"text/plain": "undefined"}
-        async for event in session.execute(f"({expression}\n)", color=False):
-            if isinstance(event, Error):
-                error = event
-            elif isinstance(event, Result):
-                data = outputs.allowed(event.data)
-            elif isinstance(event, End):
-                error = outputs.ending(event) or error
-        if error is None:
-            return {"status": "ok", "data": data, "metadata": {}}
-        return {"status": "error", **_error_content(error)}
+    @cached_property
+    def _input_box(self) -> InputBox:
+        return InputBox(self.stdin_socket, self.session)
+
+    # -- questions about code, answered while a cell runs too; none of them raises ----------------------------------
+
+    async def do_complete(self, code: str, cursor_pos: int) -> dict[str, Any]:
+        """Ask the worker what may stand at the cursor."""
+        units = introspection.utf16_units(code, cursor_pos)
+        found = await self._ask(lambda session: session.complete(code, units))
+        return introspection.complete_reply(code, cursor_pos, found)
+
+    async def do_inspect(
+        self,
+        code: str,
+        cursor_pos: int,
+        detail_level: int = 0,
+        omit_sections: object = (),  # noqa: ARG002  (there are no sections)
+    ) -> dict[str, Any]:
+        """Ask the worker what the name at the cursor is."""
+        units = introspection.utf16_units(code, cursor_pos)
+        found = await self._ask(lambda session: session.inspect(code, units, detail=detail_level > 0))
+        return introspection.inspect_reply({} if found is None else found.data)
 
     async def do_is_complete(self, code: str) -> dict[str, Any]:
         """Ask the worker's parser; "unknown" while there is no sandbox to ask."""
+        answer = await self._ask(lambda session: session.is_complete(code))
+        return {"status": "unknown"} if answer is None else {"status": answer.status, "indent": answer.indent}
+
+    async def do_history(self, **request: Any) -> dict[str, Any]:
+        """Return what was run in this kernel and in earlier ones."""
+        return {"status": "ok", "history": await self._history.find(request)}
+
+    async def _ask(self, question: Callable[[Session], Awaitable[_T]]) -> _T | None:
+        """Return the answer, and None where there is nobody to ask, or none in time."""
         session = self._lease.session
         if session is None:
-            return {"status": "unknown"}
+            return None
         try:
             async with asyncio.timeout(_ASK_SECONDS):
-                answer = await session.is_complete(code)
+                return await question(session)
         except (SandboxError, TimeoutError):
-            return {"status": "unknown"}
-        return {"status": answer.status, "indent": answer.indent}
+            return None
+        except Exception:
+            self.log.exception("a question about code failed")
+            return None
 
     # -- publishing ------------------------------------------------------------------------------------------------
 
-    def _failed(self, error: Error, count: int, silent: bool, *, shown: bool) -> dict[str, Any]:
-        if not silent and not shown:
-            self._publish(outputs.render(error, count))
-        content = _error_content(error)
-        return {"status": "error", "execution_count": count, "payload": [], "user_expressions": {}, **content}
+    def _failed(self, error: Error, cell: Cell) -> dict[str, Any]:
+        self._show(cell, outputs.render(error, cell.count))
+        return failed(error, cell)
+
+    def _show(self, cell: Cell, message: Message) -> None:
+        if not cell.silent:
+            self._publish(message, cell.parent)
 
     def _publish_late(self, event: LateEvent) -> None:
         """Show what arrives between cells below the cell that it belongs to; what no cell asked for is dropped."""
@@ -253,24 +268,17 @@ class BunSandboxKernel(Kernel):
                 self._publish(outputs.render(output, self.execution_count), self._parents[execution])
             case WorkerLost(message):
                 text = f"Between two cells, {message}.\n"
-                self._publish(Message("stream", {"name": "stderr", "text": text}), self._last_parent())
+                parent = next(reversed(self._parents.values()), self.get_parent("shell"))
+                self._publish(Message("stream", {"name": "stderr", "text": text}), parent)
 
-    def _publish(self, message: Message, parent: Mapping[str, Any] | None = None) -> None:
-        topic = message.msg_type.encode()
-        self._send(self.iopub_socket, message.msg_type, message.content, parent or self.get_parent("shell"), topic)
+    def _publish(self, message: Message, parent: Mapping[str, Any]) -> None:
+        self._send(self.iopub_socket, message.msg_type, message.content, parent, message.msg_type.encode())
 
     def _send(self, stream: Any, msg_type: str, content: dict[str, Any], parent: Any, ident: Any) -> None:
         if self.session is not None:
             self.session.send(stream, msg_type, content, parent, ident=ident)
 
-    def _remember(self, execution: str, parent: Mapping[str, Any]) -> None:
-        self._parents[execution] = parent
+    def _remember(self, cell: Cell) -> None:
+        self._parents[cell.execution] = cell.parent
         if len(self._parents) > _REMEMBERED_CELLS:
             self._parents.popitem(last=False)
-
-    def _last_parent(self) -> Mapping[str, Any] | None:
-        return next(reversed(self._parents.values()), None)
-
-
-def _error_content(error: Error) -> dict[str, Any]:
-    return {"ename": error.ename, "evalue": error.evalue, "traceback": list(error.traceback)}

@@ -14,22 +14,19 @@ from http import HTTPStatus
 
 import h11
 
+from .answers import (
+    Completeness,
+    Completions,
+    Inspection,
+    decode_acceptance,
+    decode_completeness,
+    decode_completions,
+    decode_inspection,
+)
 from .engines import Sandbox
 from .errors import Busy, PeerError, SandboxDied, SandboxError, VersionMismatch
 from .transport import Answer, HttpClient
-from .wire import (
-    PROTOCOL,
-    Completeness,
-    Event,
-    ExecuteRequest,
-    Hello,
-    LateEvent,
-    Lines,
-    Order,
-    decode,
-    decode_completeness,
-    decode_late,
-)
+from .wire import PROTOCOL, Event, ExecuteRequest, Hello, LateEvent, Lines, Order, decode, decode_late
 
 _ANSWER_SECONDS = 10.0
 _MAX_ANSWER_BYTES = 1 << 20
@@ -60,14 +57,28 @@ class Session:
                     yield event
 
     async def execute(
-        self, code: str, *, execution: str = "", count: int = 1, stateless: bool = False, color: bool = True
+        self,
+        code: str,
+        *,
+        execution: str = "",
+        count: int = 1,
+        stateless: bool = False,
+        color: bool = True,
+        store_history: bool = False,
+        allow_stdin: bool = False,
     ) -> AsyncIterator[Event]:
         """Run one cell and yield its events as they happen; the last one is its End.
 
-        Raises Busy, SandboxDied or PeerError.
+        An Input among them has to be answered by ``input``. Raises Busy, SandboxDied or PeerError.
         """
         request = ExecuteRequest(
-            code=code, session=None if stateless else self._id, execution=execution, count=count, color=color
+            code=code,
+            session=None if stateless else self._id,
+            execution=execution,
+            count=count,
+            color=color,
+            store_history=store_history,
+            allow_stdin=allow_stdin,
         )
         order = Order()
         with _translated():
@@ -83,9 +94,23 @@ class Session:
         """Ask for the end of the running cell; its events then end with the outcome "interrupted"."""
         await self._ask("/interrupt", {})
 
+    async def input(self, question: int, value: str | None) -> bool:
+        """Answer an Input, with None when nobody does; return whether the cell still waited for it."""
+        return decode_acceptance(await self._ask("/input", {"id": question, "value": value}))
+
+    # Questions to the worker. Each raises Busy when it cannot be asked, SandboxDied or PeerError.
+
     async def is_complete(self, code: str) -> Completeness:
-        """Ask the worker's parser. Raises Busy while a cell runs, SandboxDied or PeerError."""
+        """Ask whether the code is a whole cell."""
         return decode_completeness(await self._ask("/is_complete", {"code": code}))
+
+    async def complete(self, code: str, cursor: int) -> Completions:
+        """Ask what may stand at the cursor, an offset in UTF-16 units."""
+        return decode_completions(await self._ask("/complete", {"code": code, "cursor": cursor}))
+
+    async def inspect(self, code: str, cursor: int, *, detail: bool) -> Inspection:
+        """Ask what is known of the name at the cursor, an offset in UTF-16 units."""
+        return decode_inspection(await self._ask("/inspect", {"code": code, "cursor": cursor, "detail": detail}))
 
     async def close(self) -> None:
         """Let go of the line and end the sandbox. May be called again."""

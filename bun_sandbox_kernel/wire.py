@@ -1,4 +1,4 @@
-"""What travels between the kernel and the sandbox; the twin of ``docker/src/wire.ts``. Pure: no I/O here.
+"""What travels between the kernel and the sandbox; with ``answers`` the twin of ``docker/src/wire.ts``. Pure.
 
 Law: whatever the sandbox says is checked, size-capped and closed over the types below. A line that does not decode,
 or an event out of order, is a PeerError; the cell ends and the kernel lives.
@@ -13,9 +13,8 @@ from typing import Any, Literal, TypeAlias
 from .errors import PeerError
 from .fields import Fields, MimeBundle
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised with every change that an older peer would misread."""
-_STATUSES: tuple[Literal["complete", "incomplete", "invalid"], ...] = ("complete", "incomplete", "invalid")
 MAX_LINE_BYTES = 16 << 20
 """Longest line that is read; the supervisor takes 4 Mi characters from the worker, in UTF-8 at most thrice as long."""
 
@@ -66,6 +65,15 @@ class Error:
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """The cell waits for a line of input, which ``POST /input`` brings; ``password``: not to be shown."""
+
+    id: int
+    prompt: str
+    password: bool
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The last event of every execution; ``message`` says what ended it when the program itself did not.
 
@@ -84,7 +92,7 @@ class End:
 
 
 Output: TypeAlias = Stream | Display | Clear | Result | Error
-Event: TypeAlias = Output | End
+Event: TypeAlias = Output | Input | End
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +120,6 @@ class WorkerLost:
 LateEvent: TypeAlias = Hello | Late | WorkerLost
 
 
-@dataclass(frozen=True, slots=True)
-class Completeness:
-    """Whether a piece of code is a whole cell, as ``is_complete_reply`` has it."""
-
-    status: Literal["complete", "incomplete", "invalid"]
-    indent: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteRequest:
     """The body of ``POST /execute``. Without a session, the code gets a worker that ends with it."""
@@ -130,6 +130,8 @@ class ExecuteRequest:
     count: int = 1
     color: bool = True
     timeout_ms: int = 0
+    store_history: bool = False
+    allow_stdin: bool = False
 
     def body(self) -> dict[str, object]:
         """Return the JSON object that the supervisor reads."""
@@ -149,8 +151,8 @@ def decode_late(line: str) -> LateEvent:
             return Hello(fields.integer("protocol"))
         case "late":
             event = _event(fields.object("event"))
-            if isinstance(event, End):
-                raise PeerError("The sandbox ended a cell that had ended before.")
+            if isinstance(event, End | Input):
+                raise PeerError("The sandbox ended a cell, or asked for input, after the cell's end.")
             return Late(fields.text("execution"), event)
         case "worker":
             return WorkerLost(fields.text("message"))
@@ -158,17 +160,8 @@ def decode_late(line: str) -> LateEvent:
             raise PeerError(f"The sandbox sent an unknown event {other[:40]!r}.")
 
 
-def decode_completeness(answer: str) -> Completeness:
-    """Return what ``POST /is_complete`` answers. Raises PeerError."""
-    fields = Fields.parse(answer)
-    status = next((known for known in _STATUSES if known == fields.text("status")), None)
-    if status is None:
-        raise PeerError("The sandbox gave an unknown status of completeness.")
-    return Completeness(status, fields.text("indent"))
-
-
 class Order:
-    """The lawful order of events: any outputs, at most one result or error among them, then one end."""
+    """The lawful order of events: any outputs and questions, at most one result or error among them, then one end."""
 
     def __init__(self) -> None:
         self._settled = False
@@ -209,7 +202,7 @@ class Lines:
             raise PeerError("The sandbox sent bytes that are not UTF-8.") from error
 
 
-def _event(fields: Fields) -> Event:
+def _event(fields: Fields) -> Event:  # noqa: PLR0911  (one for each)
     match fields.text("type"):
         case "stream":
             name: Literal["stdout", "stderr"] = "stderr" if fields.text("name") == "stderr" else "stdout"
@@ -223,6 +216,8 @@ def _event(fields: Fields) -> Event:
             return Result(fields.bundle(), fields.object("metadata").values)
         case "error":
             return Error(fields.text("ename"), fields.text("evalue"), fields.texts("traceback"))
+        case "input":
+            return Input(fields.integer("id"), fields.text("prompt"), fields.flag("password"))
         case "end":
             return _end(fields)
         case other:

@@ -5,260 +5,279 @@
  * persist, may be redeclared by a later cell, and old closures see the new value. Types stay: Bun's loader erases
  * them, and maps stack traces back through its own work, so only the edits made here have to be undone.
  */
-import { parse, type ParserOptions } from "@babel/parser";
-import type { Expression, File, ImportDeclaration, Node, Statement } from "@babel/types";
-import { MagicString } from "magic-string";
+import type {
+  ClassDeclaration,
+  FunctionDeclaration,
+  Identifier,
+  ImportDeclaration,
+  Node,
+  Statement,
+} from "@babel/types";
+import { callAwaits } from "./awaits.ts";
+import { Edits, type Own, type Position, positionAt } from "./edits.ts";
+import { CellSyntaxError, findKeyword, type Reading, read, skipGap } from "./grammar.ts";
+import { readImport, readReexport, runImport } from "./imports.ts";
+import { isErased, MODULE_NAMES, span, usedNames, type Uses } from "./names.ts";
+import { keywordsOf, Namespaces, pathOf } from "./namespaces.ts";
+import { callTags } from "./templates.ts";
+import { assign, assignNested, nestedVars, variablesOf } from "./variables.ts";
+import type { Completeness } from "./wire.ts";
 
-/** 1-based line and column in the cell as the user wrote it. */
-export type Position = { readonly line: number; readonly column: number };
+export { CellSyntaxError, type Position };
 
 export type Cell = {
-  /** The module's source, for Bun's loader named in `loader`. */
+  /**
+   * The module's source, for Bun's loader named in `loader`. Its default export runs the cell with an object's
+   * `constant(...names)`, `resumed(value)` and `value(value)`; see `Bindings` in `modules.ts`.
+   */
   readonly module: string;
   readonly loader: "ts" | "tsx";
-  /** Names that must exist on `globalThis` before the module runs. */
+  /** Names that must be writable properties of `globalThis` before the module runs. */
   readonly names: readonly string[];
+  /** Never throws; null for what is not the user's own. */
   readonly original: (generated: Position) => Position | null;
 };
 
-/** The cell is not TypeScript. */
-export class CellSyntaxError extends SyntaxError {
-  override readonly name = "SyntaxError";
-  constructor(
-    message: string,
-    readonly position: Position,
-    /** True when more text could make the cell whole. */
-    readonly incomplete: boolean,
-  ) {
-    super(message);
-  }
-}
-
-/** @throws {CellSyntaxError} when the source does not parse, neither with JSX nor with `<T>value` casts. */
+/** @throws {CellSyntaxError} when the source cannot be run. */
 export function prepare(source: string): Cell {
-  const literal = parseObjectLiteral(source);
-  if (literal !== null) return wholeExpression(source, literal);
-  const { file, loader } = parseCell(source);
-  const edit = new CellEdit(source);
-  const { body, directives } = file.program;
-  for (const [index, statement] of body.entries()) edit.statement(statement, index === body.length - 1);
-  const last = body.length === 0 ? directives.at(-1) : undefined;
-  if (last?.start != null && last.end != null) edit.value(last.start, last.end);
-  return edit.finish(loader);
-}
-
-/** Parses as TSX, and as plain TypeScript where that fails; of two errors the later one knows more. */
-function parseCell(source: string): { file: File; loader: Cell["loader"] } {
   try {
-    return { file: parseWith(source, ["typescript", "jsx"]), loader: "tsx" };
-  } catch (first) {
-    if (!(first instanceof CellSyntaxError)) throw first;
-    try {
-      return { file: parseWith(source, ["typescript"]), loader: "ts" };
-    } catch (second) {
-      throw second instanceof CellSyntaxError && isAfter(second.position, first.position) ? second : first;
-    }
-  }
-}
-
-function parseWith(source: string, plugins: NonNullable<ParserOptions["plugins"]>): File {
-  try {
-    return parse(source, { sourceType: "module", plugins });
+    return new CellEdit(source, read(source)).cell();
   } catch (error) {
-    const { loc, pos, message } = error as SyntaxError & {
-      loc: { line: number; column: number };
-      pos: number;
-    };
-    const position = { line: loc.line, column: loc.column + 1 };
-    const text = message.replace(/ \(\d+:\d+\)$/, "");
-    const unfinished = pos >= source.trimEnd().length || /^Unterminated (comment|template)/.test(text);
-    throw new CellSyntaxError(text, position, unfinished);
+    if (!(error instanceof RangeError)) throw error;
+    throw new CellSyntaxError("The code is too deeply nested.", { line: 1, column: 1 }, false);
   }
 }
 
-const isAfter = (a: Position, b: Position): boolean =>
-  a.line > b.line || (a.line === b.line && a.column > b.column);
-
-/** `{a: 1}` is a block with a label to the grammar, and an object to everybody who types it into a cell. */
-function parseObjectLiteral(source: string): Cell["loader"] | null {
-  if (!source.trimStart().startsWith("{") || source.trimEnd().endsWith(";")) return null;
+/** What a front end should do with a cell when its author ends a line. */
+export function completeness(code: string): Completeness {
   try {
-    return parseCell(`(${source}\n)`).loader;
-  } catch {
-    return null;
+    prepare(code);
+    return { status: "complete", indent: "" };
+  } catch (error) {
+    if (!(error instanceof CellSyntaxError) || !error.incomplete) return { status: "invalid", indent: "" };
+    // White space would become a part of the text.
+    if (error.message.startsWith("Unterminated template")) return { status: "incomplete", indent: "" };
+    const line = code.trimEnd().split(/\r?\n/).at(-1) ?? "";
+    const indent = /^\s*/.exec(line)?.[0] ?? "";
+    return { status: "incomplete", indent: OPENS.test(line) ? `${indent}  ` : indent };
   }
 }
+const OPENS = /(?:[{([]|=>|^\s*case\b.*:|^\s*default\s*:)\s*(?:\/\/.*|\/\*.*\*\/)?$/;
 
-function wholeExpression(source: string, loader: Cell["loader"]): Cell {
-  const edit = new CellEdit(source);
-  edit.value(0, source.length);
-  return edit.finish(loader);
-}
+/** Names that cannot be given to anything else: they are properties of `globalThis` for good, or it itself. */
+const TAKEN = /^(?:undefined|NaN|Infinity|globalThis|Bun)$/;
+
+type Named = Pick<Identifier, "name"> & { readonly start?: number | null };
 
 class CellEdit {
-  readonly #text: MagicString;
+  readonly #edits: Edits;
   readonly #names = new Set<string>();
-  readonly #imports: string[] = [];
-  /** What must happen before the first statement: imported and hoisted names. */
-  readonly #first: string[] = [];
-  readonly #hoisted: [start: number, end: number][] = [];
-  readonly #namespaces: [start: number, end: number][] = [];
+  /** What no name of the cell begins with; ours do. */
+  readonly #own: string;
+  readonly #namespaces: Namespaces;
+  readonly #imports: Own[] = [];
+  /** What must happen before the first statement. */
+  readonly #first: Own[] = [];
+  #uses: Uses | undefined;
 
-  constructor(readonly source: string) {
-    this.#text = new MagicString(source);
+  constructor(
+    readonly source: string,
+    readonly reading: Reading,
+  ) {
+    let own = "__cell";
+    while (source.includes(own)) own += "_";
+    this.#own = own;
+    this.#edits = new Edits(source);
+    this.#namespaces = new Namespaces(this.#edits, `${own}_namespace`);
   }
 
-  statement(node: Statement, isLast: boolean): void {
+  cell(): Cell {
+    const { program, loader, isExpression } = this.reading;
+    const { body, directives, interpreter } = program;
+    if (interpreter != null) this.#edits.replace(...span(interpreter), "");
+    if (isExpression) this.#wholeCell(span(body[0] ?? program)[1]);
+    else for (const [index, statement] of body.entries()) this.#statement(statement, body[index + 1]);
+    callAwaits(this.#edits, body, `${this.#own}.resumed`);
+    const directive = body.length === 0 ? directives.at(-1) : undefined;
+    if (directive !== undefined) this.#value(...span(directive));
+    const own = MODULE_NAMES.filter((name) => new RegExp(`\\b${name}\\b`).test(this.source));
+    const outside = own.map((name) => `const ${this.#own}_module_${name} = ${name};`).join("");
+    const inside = own.map(
+      (name) => `let ${name} = "${name}" in globalThis ? globalThis.${name} : ${this.#own}_module_${name};`,
+    );
+    const templates = callTags(this.#edits, body, this.#own);
+    const head = `${outside}${templates}export default async (${this.#own}) => {${inside.join("")}`;
+    const { text, original } = this.#edits.finish(
+      [...this.#imports, { text: head, at: null }, ...this.#first],
+      "\n}",
+    );
+    return { module: text, loader, names: [...this.#names], original };
+  }
+
+  #statement(node: Statement, next: Statement | undefined): void {
     const [start, end] = span(node);
+    this.#expectImplementation(node, next);
+    if (isErased(node)) return this.#edits.replace(start, end, ";");
     switch (node.type) {
       case "ImportDeclaration":
         return this.#import(node);
-      case "ExportNamedDeclaration":
-      case "ExportDefaultDeclaration":
-        if (node.declaration == null) return void this.#text.remove(start, end);
-        this.#text.remove(start, span(node.declaration)[0]);
-        if (isDeclaration(node.declaration)) return this.statement(node.declaration, isLast);
-        return isLast ? this.value(span(node.declaration)[0], end) : undefined;
       case "ExportAllDeclaration":
-      case "TSDeclareFunction":
-        return void this.#text.remove(start, end);
-      case "VariableDeclaration":
-        return node.declare || node.kind.includes("using") ? undefined : this.#variables(node);
-      case "FunctionDeclaration": {
-        const body = this.source.indexOf("function", start) + "function".length;
-        this.#declare(node.id?.name);
-        this.#text.appendRight(start, `;${node.id?.name} = `);
-        if (node.id != null) this.#text.remove(this.source.indexOf(node.id.name, body), span(node.id)[1]);
-        this.#text.appendLeft(end, ";");
-        return void this.#hoisted.push([start, end]);
-      }
-      case "ClassDeclaration":
-        if (node.declare) return;
-        this.#declare(node.id?.name);
-        if (node.abstract) this.#text.remove(start, this.source.indexOf("class", start));
-        this.#text.appendRight(start, `;${node.id?.name} = `).appendLeft(end, ";");
-        return;
-      case "TSEnumDeclaration":
-        if (node.declare) return;
-        this.#declare(node.id.name);
-        this.#text.appendRight(start, `;${node.id.name} = (() => {`);
-        return void this.#text.appendLeft(end, `; return ${node.id.name}; })();`);
-      case "TSModuleDeclaration": {
-        if (node.declare || node.id.type !== "Identifier") return;
-        const inner = `__namespace_${node.id.name}`;
-        this.#declare(node.id.name);
-        this.#text.overwrite(...span(node.id), inner);
-        this.#namespaces.push([start, end]);
-        return void this.#first.push(`${node.id.name} = ${inner};`);
-      }
+        return this.#runOnly(node, [runImport(this.source, node, node.source)]);
+      case "ExportNamedDeclaration":
+        if (node.declaration != null) return this.#exported(node, "export", node.declaration);
+        return this.#runOnly(node, readReexport(this.source, node));
+      case "ExportDefaultDeclaration":
+        if (isNamed(node.declaration)) return this.#exported(node, "default", node.declaration);
+        return this.#exportedValue(node, node.declaration, "default", next === undefined);
+      case "TSExportAssignment":
+        return this.#exportedValue(node, node.expression, "=", next === undefined);
       case "ExpressionStatement":
-        if (isLast && !this.source.slice(start, end).endsWith(";")) this.value(start, end);
-        return;
+        return next === undefined ? this.#value(start, end) : undefined;
       default:
+        return this.#declaration(node);
     }
   }
 
-  /** Makes the text between two offsets the cell's value; in an array, so that a promise is not awaited. */
-  value(start: number, end: number): void {
-    this.#text.appendRight(start, ";return [(").appendLeft(end, "\n)];");
-  }
-
-  finish(loader: Cell["loader"]): Cell {
-    const head = `${this.#imports.join("")}export default async () => {${this.#first.join("")}`;
-    for (const [start, end] of this.#hoisted.toReversed()) if (start > 0) this.#text.move(start, end, 0);
-    const namespaces = this.#namespaces.map(([start, end]) => this.#text.slice(start, end)).join(";");
-    for (const [start, end] of this.#namespaces) this.#text.remove(start, end);
-    this.#text.prepend(`${namespaces}${head}\n`).append("\n}");
-    let mappings: ReturnType<MagicString["generateDecodedMap"]>["mappings"] | undefined;
-    return {
-      module: this.#text.toString(),
-      loader,
-      names: [...this.#names],
-      original: ({ line, column }) => {
-        mappings ??= this.#text.generateDecodedMap({ hires: true }).mappings;
-        const segment = mappings[line - 1]?.findLast((candidate) => candidate[0] <= column - 1);
-        if (segment?.length !== 4 && segment?.length !== 5) return null;
-        const [generated, , originalLine, originalColumn] = segment;
-        return { line: originalLine + 1, column: originalColumn + 1 + (column - 1 - generated) };
-      },
-    };
-  }
-
-  #declare(name: string | undefined): void {
-    if (name !== undefined) this.#names.add(name);
-  }
-
-  #variables(node: Extract<Statement, { type: "VariableDeclaration" }>): void {
+  #declaration(node: Statement): void {
     const [start, end] = span(node);
-    for (const declarator of node.declarations) {
-      const pattern = declarator.id;
-      for (const name of boundNames(pattern)) this.#names.add(name);
-      const annotation = "typeAnnotation" in pattern ? pattern.typeAnnotation : null;
-      if (annotation != null) {
-        const from =
-          pattern.type === "Identifier" ? span(pattern)[0] + pattern.name.length : span(annotation)[0];
-        this.#text.remove(from, span(annotation)[1]);
+    switch (node.type) {
+      case "VariableDeclaration":
+        if (node.kind.includes("using")) return;
+        assign(this.#edits, node, ";(", `);${this.#declare(variablesOf(node), node.kind === "const")}`);
+        return;
+      case "FunctionDeclaration":
+        if (node.id == null) return;
+        this.#edits.before(start, `;${node.id.name} = `);
+        this.#edits.replace(...span(node.id), "");
+        this.#edits.after(end, `;${this.#declare([node.id])}`);
+        return this.#edits.hoist(start, end, ";");
+      case "ClassDeclaration":
+        if (node.id == null) return;
+        this.#edits.before(start, `;${node.id.name} = `);
+        this.#makeConcrete(node);
+        return this.#edits.after(end, `;${this.#declare([node.id])}`);
+      case "TSImportEqualsDeclaration":
+        if (this.#isOnlyType(node.id.name)) return this.#edits.replace(start, end, ";");
+        this.#edits.replace(start, span(node.id)[0], ";(");
+        return this.#edits.replace(span(node.moduleReference)[1], end, `);${this.#declare([node.id], true)}`);
+      case "TSEnumDeclaration": {
+        const isFirst = !this.#names.has(node.id.name);
+        this.#namespaces.enum(node, isFirst);
+        return isFirst ? this.#edits.after(end, this.#declare([node.id], true)) : undefined;
       }
-      if (declarator.init == null) {
-        const value = node.kind === "var" ? `${boundNames(pattern)[0]}` : "undefined";
-        this.#text.appendLeft(span(declarator)[1], ` = ${value}`);
+      case "TSModuleDeclaration": {
+        const [name = ""] = pathOf(node);
+        const isFirst = !this.#names.has(name);
+        this.#namespaces.namespace(node, isFirst ? `${name} = {};` : "");
+        return isFirst ? this.#edits.after(end, this.#declare([{ name, start }], true)) : undefined;
       }
+      default:
+        for (const nested of nestedVars(node)) {
+          this.#declare(variablesOf(nested.node));
+          assignNested(this.#edits, nested);
+        }
     }
-    const firstDeclarator = node.declarations[0];
-    const lastDeclarator = node.declarations.at(-1);
-    if (firstDeclarator === undefined || lastDeclarator === undefined) return;
-    this.#text.overwrite(start, span(firstDeclarator)[0], ";(");
-    const tail = span(lastDeclarator)[1];
-    this.#text.appendLeft(tail, ");");
-    if (end > tail) this.#text.remove(tail, end);
+  }
+
+  /**
+   * Makes names properties of `globalThis`.
+   * @returns what has to run when they have their values.
+   */
+  #declare(names: readonly Named[], isConstant = false): string {
+    let then = "";
+    for (const { name, start } of names) {
+      if (TAKEN.test(name))
+        this.#refuse(`Declaration name conflicts with built-in global identifier '${name}'.`, start ?? 0);
+      if ((MODULE_NAMES as readonly string[]).includes(name)) then += `globalThis.${name} = ${name};`;
+      this.#names.add(name);
+    }
+    if (isConstant && names.length > 0)
+      then += `${this.#own}.constant(${names.map(({ name }) => JSON.stringify(name)).join(", ")});`;
+    return then;
+  }
+
+  #refuse(message: string, at: number, incomplete = false): never {
+    throw new CellSyntaxError(message, positionAt(this.source, at), incomplete);
+  }
+
+  /** A class expression cannot be abstract. */
+  #makeConcrete(node: ClassDeclaration): void {
+    if (node.abstract !== true) return;
+    const at = findKeyword(this.source, "abstract", keywordsOf(node, span(node)[0]));
+    this.#edits.replace(at, at + "abstract".length, "");
+  }
+
+  #exported(statement: Statement, lastKeyword: "export" | "default", declaration: Statement): void {
+    const at = findKeyword(this.source, "export", keywordsOf(declaration, span(statement)[0]));
+    this.#edits.replace(at, findKeyword(this.source, lastKeyword, at) + lastKeyword.length, "");
+    this.#declaration(declaration);
+  }
+
+  /** What has no name is the value of the cell, if anything is. */
+  #exportedValue(statement: Statement, value: Node, keyword: "default" | "=", isLast: boolean): void {
+    const [start, end] = span(statement);
+    const at = findKeyword(this.source, "export", keywordsOf(value, start));
+    const isHidden = this.source[end - 1] === ";";
+    const isShown = isLast && !isHidden;
+    this.#edits.before(start, isShown ? `;${this.#own}.value((` : ";(");
+    this.#edits.replace(at, findKeyword(this.source, keyword, at) + keyword.length, "");
+    if (value.type === "ClassDeclaration") this.#makeConcrete(value);
+    this.#edits.replace(isHidden ? end - 1 : end, end, isShown ? "));" : ");");
+  }
+
+  /** Makes the text between two offsets the cell's value; it is passed on, since a promise that is returned is awaited. */
+  #value(start: number, end: number): void {
+    if (this.source[end - 1] === ";") return;
+    this.#edits.before(start, `;${this.#own}.value((`);
+    this.#edits.after(end, "));");
+  }
+
+  /** An expression that must not be taken for a block. */
+  #wholeCell(end: number): void {
+    const start = skipGap(this.source, 0);
+    this.#value(start, end);
+    if (this.source[end - 1] !== ";") return;
+    this.#edits.before(start, ";(");
+    this.#edits.replace(end - 1, end, ");");
+  }
+
+  #expectImplementation(statement: Statement, next: Statement | undefined): void {
+    const [node, follower] = [declarationOf(statement), declarationOf(next)];
+    if (node?.type !== "TSDeclareFunction" || node.declare === true) return;
+    if (follower?.type === "TSDeclareFunction" || follower?.type === "FunctionDeclaration")
+      if (follower.id?.name === node.id?.name) return;
+    const message = "Function implementation is missing or not immediately following the declaration.";
+    this.#refuse(message, span(node)[1], next === undefined);
+  }
+
+  #runOnly(node: Statement, imports: readonly string[]): void {
+    const [start, end] = span(node);
+    this.#imports.push(...imports.map((text) => ({ text, at: start })));
+    this.#edits.replace(start, end, ";");
   }
 
   #import(node: ImportDeclaration): void {
-    const [start, end] = span(node);
-    this.#text.remove(start, end);
-    if (node.importKind === "type") return;
-    const from = this.source.slice(span(node.source)[0], end).replace(/;$/, "");
-    const named: string[] = [];
-    let clause = "";
-    for (const specifier of node.specifiers) {
-      const local = specifier.local.name;
-      const alias = `__import_${local}`;
-      if (specifier.type === "ImportNamespaceSpecifier") clause = `* as ${alias}`;
-      else if (specifier.type === "ImportDefaultSpecifier") named.push(`default as ${alias}`);
-      else if (specifier.importKind === "type") continue;
-      else named.push(`${this.source.slice(...span(specifier.imported))} as ${alias}`);
-      this.#declare(local);
-      this.#first.push(`${local} = ${alias};`);
+    const { imports, names } = readImport(this.source, node, this.#own, (name) => this.#isOnlyType(name));
+    this.#runOnly(node, imports);
+    for (const { local, value, condition, at } of names) {
+      const text = `${local.name} = ${value};${this.#declare([local], true)}`;
+      this.#first.push({ text: condition === null ? text : `if (${condition}) {${text}}`, at });
     }
-    if (clause !== "") this.#imports.push(`import ${clause} from ${from};`);
-    if (named.length > 0) this.#imports.push(`import {${named.join(", ")}} from ${from};`);
-    if (node.specifiers.length === 0) this.#imports.push(`import ${from};`);
+  }
+
+  /** True of a name that the cell mentions, but only where types stand. */
+  #isOnlyType(name: string): boolean {
+    const { values, types } = (this.#uses ??= usedNames(this.reading.program.body));
+    return types.has(name) && !values.has(name);
   }
 }
 
-const isDeclaration = (node: Statement | Expression): node is Statement =>
-  node.type.endsWith("Declaration") || node.type === "TSTypeAliasDeclaration";
-
-function span(node: { start?: number | null; end?: number | null }): [start: number, end: number] {
-  return [node.start ?? 0, node.end ?? 0];
+/** What a statement declares, exported or not. */
+function declarationOf(statement: Statement | undefined): Node | null | undefined {
+  return statement?.type === "ExportNamedDeclaration" || statement?.type === "ExportDefaultDeclaration"
+    ? statement.declaration
+    : statement;
 }
 
-/** The names that a declaration's pattern binds, in order. */
-function boundNames(pattern: Node): string[] {
-  switch (pattern.type) {
-    case "Identifier":
-      return [pattern.name];
-    case "ObjectPattern":
-      return pattern.properties.flatMap((property) =>
-        boundNames("argument" in property ? property.argument : property.value),
-      );
-    case "ArrayPattern":
-      return pattern.elements.flatMap((element) => (element === null ? [] : boundNames(element)));
-    case "AssignmentPattern":
-      return boundNames(pattern.left);
-    case "RestElement":
-      return boundNames(pattern.argument);
-    default:
-      return [];
-  }
-}
+const isNamed = (node: Node): node is FunctionDeclaration | ClassDeclaration =>
+  (node.type === "FunctionDeclaration" || node.type === "ClassDeclaration") && node.id != null;

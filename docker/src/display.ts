@@ -3,15 +3,26 @@
  *
  * Law: whatever the value is, however hostile its getters, the outcome is a bundle or an error of the cell.
  */
-import type { DisplayEvent, ClearEvent, MimeBundle } from "./wire.ts";
+import { guess } from "./guess.ts";
+import { image } from "./image.ts";
+import { DISPLAY, readBundle, readMetadata, Rich, type Shown, shownAs, withText } from "./mime.ts";
+import {
+  apply,
+  assign,
+  freeze,
+  get,
+  has,
+  isArray,
+  isPromise,
+  randomUUID,
+  weakAdd,
+  weakHas,
+} from "./primordials.ts";
+import { tableOf, type TableOptions, type TableRows } from "./table.ts";
+import { inspectValue, type Trace } from "./text.ts";
+import type { ClearEvent, DisplayEvent, MimeBundle } from "./wire.ts";
 
-/** The contract that libraries for Deno's kernel already keep: a method that returns a MIME bundle. */
-const DISPLAY = Symbol.for("Jupyter.display");
-
-/** Longest text/plain that is worth sending, in UTF-16 units. */
-const MAX_TEXT = 1 << 20;
-
-const { inspect } = Bun;
+export { inspectValue } from "./text.ts";
 
 export type DisplayOptions = {
   /** The value already is a MIME bundle. */
@@ -22,58 +33,175 @@ export type DisplayOptions = {
   readonly update?: boolean;
 };
 
-/** @throws whatever the value's own `Symbol.for("Jupyter.display")` throws, and TypeError when it returns no bundle. */
-export async function toBundle(value: unknown, color: boolean): Promise<MimeBundle> {
-  const describe = typeof value === "object" && value !== null ? Reflect.get(value, DISPLAY) : undefined;
+/** An output that is shown, and may be replaced. */
+export type DisplayHandle = {
+  readonly display_id: string;
+  /** Shows another value in its place, wherever it is shown. */
+  readonly update: (
+    value: unknown,
+    options?: Pick<DisplayOptions, "raw" | "metadata">,
+  ) => Promise<DisplayHandle>;
+};
+
+/** As `show`, without what a front end needs beside the bundle. */
+export async function toBundle(value: unknown, color: boolean, trace?: Trace): Promise<MimeBundle> {
+  return (await shownOf(value, color, trace)).data;
+}
+
+/**
+ * The bundle, and its metadata. `trace` tells of errors that are values, such as the reason of a settled promise.
+ * @throws whatever the value's own `Symbol.for("Jupyter.display")` throws, and TypeError when it returns no bundle.
+ */
+export async function show(value: unknown, color: boolean, trace?: Trace): Promise<Shown> {
+  return shownOf(value, color, trace);
+}
+
+/** At once where the value allows it, so that what is shown and what is printed stay in order. */
+function shownOf(value: unknown, color: boolean, trace?: Trace): Shown | Promise<Shown> {
+  const text = () => inspectValue(value, color, trace);
+  const plain = () => shownAs({ "text/plain": text() });
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return plain();
+  const ours = Rich.shown(value);
+  if (ours !== null) return ours;
+  const describe = attempt(() => (has(value, DISPLAY) ? (get(value, DISPLAY) as unknown) : null));
   if (typeof describe === "function") {
-    const bundle: unknown = await Reflect.apply(describe, value, []);
-    assertBundle(bundle);
-    return bundle;
+    const bundle: unknown = apply(describe, value, []);
+    return isThenable(bundle) ? later(bundle) : shownAs(withText(readBundle(bundle)));
   }
-  return { "text/plain": inspectValue(value, color) };
+  if (typeof value === "function") return plain();
+  const found = attempt(() => guess(value));
+  if (found === null) return plain();
+  return isPromise(found)
+    ? orElse(found, plain)
+    : shownAs(
+        withText(found.data, () => attempt(text)),
+        found.metadata,
+      );
 }
 
-export function inspectValue(value: unknown, color: boolean): string {
-  const text = inspect(value, { colors: color });
-  return text.length <= MAX_TEXT
-    ? text
-    : `${text.slice(0, MAX_TEXT)}\n… ${text.length - MAX_TEXT} more characters`;
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" &&
+  value !== null &&
+  attempt(() => typeof get(value, "then") === "function") === true;
+
+const later = async (bundle: PromiseLike<unknown>): Promise<Shown> =>
+  shownAs(withText(readBundle(await bundle)));
+
+async function orElse(found: Promise<Shown | null>, plain: () => Shown): Promise<Shown> {
+  try {
+    return (await found) ?? plain();
+  } catch {
+    return plain();
+  }
 }
 
-function assertBundle(bundle: unknown): asserts bundle is MimeBundle {
-  const keys = typeof bundle === "object" && bundle !== null ? Object.keys(bundle) : [];
-  if (keys.length > 0 && keys.every((key) => key.includes("/"))) return;
-  throw new TypeError('a display value needs MIME types as keys, for example {"text/html": "<b>hi</b>"}');
+function attempt<Value>(look: () => Value): Value | null {
+  try {
+    return look();
+  } catch {
+    return null;
+  }
 }
 
-const shown = (bundle: MimeBundle) => ({ [DISPLAY]: () => bundle });
+/** What `display` has returned: its work is done or under way, and it is nothing to show once more. */
+const returned = new WeakSet<object>();
+const remember = <Value extends object>(value: Value): Value => {
+  weakAdd(returned, value);
+  return value;
+};
 
-/** Joins a template's parts as they stand; nothing is escaped, since the sandbox's output is its own. */
-const template =
-  (mime: string) =>
-  (strings: TemplateStringsArray, ...values: readonly unknown[]) =>
-    shown({ [mime]: String.raw({ raw: strings }, ...values) });
+/** As the value of a cell such a value is awaited, so that the output belongs to the cell, and not shown. */
+export const isFromDisplay = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && weakHas(returned, value);
+
+/** A template tag, which is a plain function too. Nothing is escaped, since the sandbox's output is its own. */
+const tag =
+  (type: string, raw = false) =>
+  (text: TemplateStringsArray | string, ...values: readonly unknown[]): Rich => {
+    let source = "";
+    if (typeof text !== "object" || !isArray(text.raw)) source = piece(text, type);
+    else
+      for (let index = 0; index < text.length; index++) {
+        source += `${raw ? text.raw[index] : text[index]}`;
+        if (index < values.length) source += piece(values[index], type);
+      }
+    const shown = shownAs(withText({ [type]: source }));
+    return new Rich(() => shown);
+  };
+
+/** What a value adds to a template: the source of what another one made, the elements of a list one after the other. */
+function piece(value: unknown, type: string): string {
+  if (value === undefined) return "";
+  if (isArray(value)) {
+    let text = "";
+    for (let index = 0; index < value.length; index++) text += piece(value[index], type);
+    return text;
+  }
+  const shown = typeof value === "object" && value !== null ? Rich.shown(value) : null;
+  const source = shown !== null && !isPromise(shown) ? shown.data[type] : undefined;
+  return typeof source === "string" ? source : `${value as string}`;
+}
+
+const table = (rows: TableRows, options?: TableOptions): Rich => {
+  const shown = tableOf(rows, options);
+  return new Rich(() => shown);
+};
 
 /** The globals that a cell finds. `emit` must not be reachable from the values it is given. */
-export function displayGlobals(emit: (event: DisplayEvent | ClearEvent) => void, color: () => boolean) {
-  return {
-    /** Shows a value below the cell, now; await it to be sure that an asynchronous bundle is out. */
-    async display(value: unknown, options: DisplayOptions = {}): Promise<void> {
-      if (options.raw) assertBundle(value);
-      emit({
-        type: "display",
-        data: options.raw ? (value as MimeBundle) : await toBundle(value, color()),
-        metadata: options.metadata ?? {},
-        display_id: options.display_id ?? null,
-        update: options.update ?? false,
-      });
-    },
+export function displayGlobals(
+  emit: (event: DisplayEvent | ClearEvent) => void,
+  color: () => boolean,
+  trace?: Trace,
+) {
+  /** Shows a value below the cell, now; await it to be sure that an asynchronous bundle is out. */
+  const display = (value: unknown, options?: DisplayOptions): Promise<DisplayHandle> =>
+    remember(send(value, options ?? {}));
+
+  async function send(value: unknown, options: DisplayOptions): Promise<DisplayHandle> {
+    const { raw, metadata, display_id, update } = options;
+    const extra = metadata === undefined ? {} : readMetadata(metadata);
+    const found = raw === true ? shownAs(readBundle(value)) : shownOf(value, color(), trace);
+    const shown = isPromise(found) ? await found : found;
+    const id = typeof display_id === "string" ? display_id : randomUUID();
+    emit({
+      type: "display",
+      data: shown.data,
+      metadata: { ...shown.metadata, ...extra },
+      display_id: id,
+      update: update === true && typeof display_id === "string",
+    });
+    return handleOf(id);
+  }
+
+  const handleOf = (display_id: string): DisplayHandle =>
+    remember(
+      freeze({
+        display_id,
+        update: (value: unknown, options?: Pick<DisplayOptions, "raw" | "metadata">) =>
+          display(value, { ...options, display_id, update: true }),
+      }),
+    );
+
+  const api = {
+    display: freeze(
+      assign(display, { table: (rows: TableRows, options?: TableOptions) => display(table(rows, options)) }),
+    ),
     /** Removes the cell's outputs; with `wait`, only when the next one arrives. */
-    clearOutput({ wait = false }: { readonly wait?: boolean } = {}): void {
-      emit({ type: "clear", wait });
-    },
-    html: template("text/html"),
-    md: template("text/markdown"),
-    svg: template("image/svg+xml"),
+    clearOutput: (options?: { readonly wait?: boolean }): void =>
+      emit({ type: "clear", wait: options?.wait === true }),
+    html: tag("text/html"),
+    md: tag("text/markdown"),
+    svg: tag("image/svg+xml"),
+    latex: tag("text/latex", true),
+    image,
   };
+  return { ...api, Jupyter: freeze({ ...api, table, $display: DISPLAY }) };
+}
+
+const format = (value: unknown): Promise<MimeBundle> => toBundle(value, false);
+
+/** What libraries written for Deno's kernel look for, to be installed as `globalThis.Deno` where that is wanted. */
+export function denoAlias({ Jupyter }: ReturnType<typeof displayGlobals>) {
+  const { display, html, md, svg, image: picture, $display } = Jupyter;
+  return { jupyter: freeze({ display, html, md, svg, image: picture, $display, format }) };
 }

@@ -5,12 +5,13 @@ import { readdirSync, readFileSync } from "node:fs";
 const libc = dlopen("libc.so.6", {
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
+  socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
   pipe2: { args: ["ptr", "i32"], returns: "i32" },
   waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
 }).symbols;
 
-/** From <fcntl.h>, <sys/ioctl.h>, <sys/prctl.h> and <sys/wait.h>; the same on x86_64 and aarch64. */
+/** From <fcntl.h>, <sys/ioctl.h>, <sys/prctl.h>, <sys/socket.h> and <sys/wait.h>; the same on x86_64 and aarch64. */
 const O_CLOEXEC = 0o2000000;
 const F_SETPIPE_SZ = 1031;
 const F_GETFL = 3;
@@ -19,6 +20,9 @@ const O_NONBLOCK = 0o4000;
 const FIONREAD = 0x541b;
 const PR_SET_DUMPABLE = 4;
 const WNOHANG = 1;
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = O_CLOEXEC;
 
 /** USER_HZ, the unit of times in /proc/<pid>/stat: 100 on every Linux that Bun runs on (proc(5)). */
 const TICKS_PER_SECOND = 100;
@@ -36,6 +40,14 @@ export function pipe(capacity: number): { readonly read: number; readonly write:
   const [read = -1, write = -1] = ends;
   libc.fcntl(write, F_SETPIPE_SZ, capacity);
   return { read, write };
+}
+
+/** Two connected sockets, inherited like the ends of a pipe. */
+export function socketPair(): { readonly ours: number; readonly theirs: number } {
+  const ends = new Int32Array(2);
+  check("socketpair", libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ptr(ends)));
+  const [ours = -1, theirs = -1] = ends;
+  return { ours, theirs };
 }
 
 /** Makes writes to a full pipe fail with EAGAIN instead of waiting. */
@@ -80,6 +92,35 @@ const otherProcesses = (): number[] =>
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid);
 
+/** Signals every process that `pid` has started and that is still its child or its child's child. */
+export function signalDescendants(pid: number, signal: "SIGINT" | "SIGKILL"): void {
+  const children = new Map<number, number[]>();
+  for (const other of otherProcesses()) {
+    const parent = Number(statOf(other)?.[1]);
+    children.set(parent, [...(children.get(parent) ?? []), other]);
+  }
+  const found = [...(children.get(pid) ?? [])];
+  for (const child of found) {
+    found.push(...(children.get(child) ?? []));
+    try {
+      process.kill(child, signal);
+    } catch {
+      // It ended between the listing and the call.
+    }
+  }
+}
+
+/** The fields of /proc/<pid>/stat from the third on (proc(5)); null when there is no such process. */
+function statOf(pid: number): string[] | null {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+  } catch {
+    return null;
+  }
+}
+
 export type Usage = { readonly cpuMs: number; readonly memoryBytes: number };
 
 /** What all processes but this one use of their own, by the kernel's account; what they share is not counted twice. */
@@ -87,10 +128,9 @@ export function usageOfOthers(): Usage {
   let cpuMs = 0;
   let memoryBytes = 0;
   for (const pid of otherProcesses()) {
+    const fields = statOf(pid);
+    if (fields === null) continue;
     try {
-      const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-        .replace(/^.*\) /s, "")
-        .split(" ");
       cpuMs += ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
       const [, resident, shared] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
       memoryBytes += (Number(resident) - Number(shared)) * PAGE_BYTES;

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { toBundle } from "./display.ts";
 import { describeEnd } from "./ending.ts";
 import { Lines, LineTooLong, MAX_LINE } from "./lines.ts";
 import { readReport } from "./report.ts";
@@ -69,26 +68,6 @@ describe("settings", () => {
   test("never hand the secret to the worker", () => {
     const { workerEnvironment } = readSettings({ BUN_SANDBOX_SECRET: "s3cret" });
     expect(JSON.stringify(workerEnvironment)).not.toContain("s3cret");
-  });
-});
-
-describe("values", () => {
-  test("show themselves by the contract of Jupyter.display, also later", async () => {
-    const bundle = { "text/html": "<b>hi</b>" };
-    expect(await toBundle({ [Symbol.for("Jupyter.display")]: () => bundle }, false)).toEqual(bundle);
-    expect(await toBundle({ [Symbol.for("Jupyter.display")]: () => Promise.resolve(bundle) }, false)).toEqual(
-      bundle,
-    );
-  });
-
-  test("that return no bundle are told what one is", () => {
-    const value = { [Symbol.for("Jupyter.display")]: () => ({ html: "x" }) };
-    expect(toBundle(value, false)).rejects.toThrow("MIME types as keys");
-  });
-
-  test("are cut where nobody reads on", async () => {
-    const text = (await toBundle("x".repeat(3 << 20), false))["text/plain"];
-    expect(text).toEndWith("more characters");
   });
 });
 

@@ -1,67 +1,17 @@
 /** The supervisor with a real worker, without a container: what a cell does comes out as events, in order. */
-import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { describe, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Busy, Repl } from "./repl.ts";
+import { Notebook, output } from "./notebook.harness.ts";
+import { Busy } from "./repl.ts";
 import { Server } from "./server.ts";
-import type { EndEvent, Event, ExecuteRequest, LateEvent } from "./wire.ts";
+import type { Event } from "./wire.ts";
 
-const home = mkdtempSync(join(tmpdir(), "repl-"));
-const late: LateEvent[] = [];
-const repl = new Repl(
-  { maxExecutionMs: 0, maxMemoryBytes: 0, maxOutputBytes: 1 << 20 },
-  { HOME: home, PATH: "/usr/bin:/bin", BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" },
-  (event) => late.push(event),
-);
-let count = 0;
-
-beforeEach(() => void (late.length = 0));
-afterAll(() => rmSync(home, { recursive: true }));
-
-type Started = { readonly events: Event[]; readonly end: Promise<EndEvent> };
-
-function start(code: string, options: Partial<ExecuteRequest> = {}): Started {
-  const events: Event[] = [];
-  count++;
-  const request = {
-    code,
-    session: "test",
-    execution: `e${count}`,
-    count,
-    color: false,
-    timeout_ms: 0,
-    ...options,
-  };
-  const end = repl
-    .execute(request, (event) => events.push(event))
-    .then(() => {
-      const last = events.at(-1);
-      if (last?.type !== "end") throw new Error("no end");
-      return last;
-    });
-  return { events, end };
-}
-
-async function run(code: string, options: Partial<ExecuteRequest> = {}): Promise<Event[]> {
-  const { events, end } = start(code, options);
-  await end;
-  return events;
-}
-
-const value = async (code: string): Promise<unknown> => {
-  const result = (await run(code)).find((event) => event.type === "result");
-  return result?.type === "result" ? result.data["text/plain"] : undefined;
-};
-const output = (events: readonly Event[], name = "stdout") =>
-  events.map((event) => (event.type === "stream" && event.name === name ? event.text : "")).join("");
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !condition();) {
-    if (Date.now() > deadline) throw new Error("it never came");
-    await Bun.sleep(5);
-  }
-}
+const notebook = new Notebook();
+const { repl } = notebook;
+const start = notebook.start.bind(notebook);
+const run = notebook.run.bind(notebook);
+const value = notebook.value.bind(notebook);
 
 describe("state", () => {
   test("persists over cells and may be declared again", async () => {
@@ -112,50 +62,9 @@ describe("output", () => {
     expect(output(events).length).toBe(1 << 20);
     expect(output(events, "stderr")).toContain(`${300 * 10_000 - (1 << 20)} bytes of output left out`);
   });
-
-  test("that comes after the end carries the cell that started it", async () => {
-    await run("setTimeout(() => console.log('late'), 20); ", { execution: "first" });
-    await until(() => late.length > 0);
-    expect(late[0]).toEqual({
-      type: "late",
-      execution: "first",
-      event: { type: "stream", name: "stdout", text: "late\n" },
-    });
-  });
-
-  test("of an error that nobody awaits is shown, and the worker lives", async () => {
-    await run("let alive = true; setTimeout(() => { throw new Error('stray') }, 10); ");
-    await until(() => JSON.stringify(late).includes("stray"));
-    expect(await value("alive")).toBe("true");
-  });
 });
 
 describe("endings", () => {
-  test.each([
-    ["a loop", "while (true) {}"],
-    ["a loop after an await", "await 1; while (true) {}"],
-    ["a pending await", "await new Promise(() => {})"],
-  ])("an interrupt leaves %s and keeps the state", async (_, code) => {
-    await run("let before = 1");
-    const { end, events } = start(`process.stdout.write('on'); ${code}`);
-    await until(() => output(events) === "on");
-    repl.interrupt();
-    expect(await end).toMatchObject({ outcome: "interrupted", state: "kept" });
-    expect(await value("before")).toBe("1");
-  });
-
-  test("a cell that will not stop is killed, and that is said", async () => {
-    const { end, events } = start(
-      "setTimeout(() => { process.stdout.write('on'); while (true) {} }); await new Promise(() => {})",
-    );
-    await until(() => output(events) === "on");
-    repl.interrupt();
-    const last = await end;
-    expect(last).toMatchObject({ outcome: "interrupted", state: "lost" });
-    expect(last.message).toContain("all variables are gone");
-    expect(await value("1")).toBe("1");
-  });
-
   test("a time limit ends a loop, and keeps the state", async () => {
     const [last] = (await run("while (true) {}", { timeout_ms: 50 })).slice(-1);
     expect(last).toMatchObject({ outcome: "timeout", state: "kept" });
@@ -244,7 +153,7 @@ describe("HTTP", () => {
 
   test("is_complete is answered by the parser", async () => {
     const answer = await ask("/is_complete", { method: "POST", body: '{"code":"function f() {"}' });
-    expect(await answer.json()).toEqual({ status: "incomplete", indent: "  " });
+    expect(await answer.json()).toEqual({ about: "is_complete", status: "incomplete", indent: "  " });
   });
 
   test("events stream line by line where they are asked for", async () => {

@@ -5,61 +5,49 @@
  */
 import { Child, type ExitStatus } from "./child.ts";
 import { describeEnd, describeExit, type Limits } from "./ending.ts";
-import { endOthers, outOfMemoryKills, type Usage, usageOfOthers } from "./linux.ts";
+import { Execution } from "./execution.ts";
+import { endOthers, outOfMemoryKills, signalDescendants, usageOfOthers } from "./linux.ts";
+import { Questions } from "./questions.ts";
 import type {
-  Completeness,
+  Answer,
+  Command,
   EndEvent,
   Event,
   ExecuteRequest,
   LateEvent,
   Outcome,
-  OutputEvent,
+  Question,
   Report,
 } from "./wire.ts";
 
 /** The sandbox already runs a cell, or belongs to another session. */
 export class Busy extends Error {}
 
-/** How long a worker may take to leave the cell after SIGINT before it is killed. */
-const GRACE_MS = 1000;
+/** The rungs of the interrupt ladder, from the command that a waiting worker obeys to the signal that nothing survives. */
+const SIGNAL_MS = 15;
 const REPEAT_MS = 100;
+const KILL_CHILDREN_MS = 250;
+const KILL_MS = 1000;
+/** So long a cell may stay unread after one that was interrupted. */
+const LEFTOVERS_MS = 250;
 const RETRY_START_MS = 5;
-/** Longest text of one event. */
-const MAX_TEXT_BYTES = 1 << 18;
-/** What the smallest event costs of a cell's output, so that a million empty ones have an end. */
-const MIN_EVENT_BYTES = 256;
 const MEMORY_WATCH_MS = 50;
 const START_MS = 10_000;
-
-type Execution = {
-  readonly id: number;
-  readonly name: string;
-  readonly stateless: boolean;
-  readonly emit: (event: Event) => void;
-  readonly started: number;
-  readonly usageBefore: Usage;
-  readonly oomBefore: number;
-  readonly timers: NodeJS.Timeout[];
-  readonly finished: () => void;
-  peakMemoryBytes: number;
-  outputBytes: number;
-  droppedBytes: number;
-  /** Why the supervisor wants the cell to end, once it does. */
-  stop: Exclude<Outcome, "ok" | "error" | "crashed"> | null;
-  done: boolean;
-};
+/** So many cells can still be told apart when output of theirs arrives late. */
+const REMEMBERED = 200;
 
 export class Repl {
   #child: Child | null = null;
   #ready = Promise.withResolvers<void>();
   #isReady = false;
-  #decoders = newDecoders();
   #session: string | null = null;
   #used = false;
   #nextId = 1;
   #current: Execution | null = null;
   #last: Execution | null = null;
-  #asked: { id: number; answer: (completeness: Completeness) => void } | null = null;
+  /** Also the latest that have ended. */
+  readonly #executions = new Map<number, Execution>();
+  readonly #questions = new Questions();
   #failedStarts = 0;
   restarts = 0;
 
@@ -94,61 +82,87 @@ export class Repl {
     void this.#ready.promise.then(() => {
       if (execution.done) return;
       this.#watch(execution, request.timeout_ms);
-      const { code, count, color } = request;
-      this.#child?.send({ type: "run", id: execution.id, code, count, color });
+      const { code, count, color, store_history, allow_stdin } = request;
+      const run: Command = { type: "run", id: execution.id, code, count, color, store_history, allow_stdin };
+      this.#child?.send(run);
+      if (this.#last?.signalled) this.#breakLeftovers(execution, run);
     });
     return promise;
+  }
+
+  /** What was broken off may have begun anew, as a request that is sent again, and would hold up the next cell. */
+  #breakLeftovers(execution: Execution, run: Command): void {
+    execution.timers.push(
+      setInterval(() => {
+        if (execution.begun || execution.stop !== null) return;
+        this.#child?.signal("SIGINT");
+        this.#child?.send(run);
+      }, LEFTOVERS_MS),
+    );
   }
 
   /** Ends the running cell, if there is one: politely first, so that the session's variables survive. */
   interrupt(reason: "interrupted" | "timeout" = "interrupted"): boolean {
     const execution = this.#current;
     if (execution === null) return false;
-    execution.stop ??= reason;
+    if (execution.stop !== null) return true;
+    execution.stop = reason;
     if (!this.#isReady) {
       // Nothing of the cell has run yet, and a worker on its way up would die of the signal.
-      this.#finish(execution, execution.stop, "kept", null);
+      this.#finish(execution, reason, "kept", null);
       return true;
     }
-    this.#child?.signal("SIGINT");
+    const child = this.#child;
+    if (child === null) return true;
+    const { id, input } = execution;
+    if (input?.blocking) child.answerInput({ id: input.id, value: null, interrupted: true });
+    child.send({ type: "interrupt", id });
+    const asked = performance.now();
+    const signal = (): void => {
+      execution.signalled = true;
+      const patient = performance.now() - asked < KILL_CHILDREN_MS;
+      signalDescendants(child.pid, patient ? "SIGINT" : "SIGKILL");
+      child.signal("SIGINT");
+      if (execution.settling !== null) this.#settle(execution);
+    };
     execution.timers.push(
-      // Again and again, since the first may come before the worker has read its command.
-      setInterval(() => this.#child?.signal("SIGINT"), REPEAT_MS),
-      setTimeout(() => this.#child?.signal("SIGKILL"), GRACE_MS),
+      // A worker that has not read the cell is held by an earlier one, or about to read it, which must not be broken.
+      setTimeout(() => execution.begun && signal(), SIGNAL_MS),
+      setInterval(signal, REPEAT_MS),
+      setTimeout(() => child.signal("SIGKILL"), KILL_MS),
     );
     return true;
   }
 
-  /** @throws {Busy} while a cell runs, since the worker alone can tell. */
-  async isComplete(code: string): Promise<Completeness> {
-    if (this.#current !== null || this.#asked !== null) throw new Busy("the worker is running a cell");
+  /** Hands the running cell what was typed for it; false when it waits for no such input. */
+  input(id: number, value: string | null): boolean {
+    const input = this.#current?.input;
+    if (input?.id !== id || this.#current === null) return false;
+    this.#current.input = null;
+    if (input.blocking) this.#child?.answerInput({ id, value, interrupted: false });
+    else this.#child?.send({ type: "input", id, value });
+    return true;
+  }
+
+  /** @throws {Busy} when the worker does not answer, since a cell holds it. */
+  async ask(question: Question): Promise<Answer> {
     await this.#ready.promise;
-    const { promise, resolve } = Promise.withResolvers<Completeness>();
-    this.#asked = { id: this.#nextId++, answer: resolve };
-    this.#child?.send({ type: "is_complete", id: this.#asked.id, code });
-    return promise;
+    const answer = await this.#questions.ask((id) => this.#child?.send({ type: "ask", id, question }));
+    if (answer?.about !== question.about) throw new Busy("the worker is running a cell");
+    return answer;
   }
 
   #begin(request: ExecuteRequest, emit: (event: Event) => void, finished: () => void): Execution {
     this.#used = true;
     this.#session = request.session;
-    this.#current = {
-      id: this.#nextId++,
-      name: request.execution,
-      stateless: request.session === null,
-      emit,
-      started: performance.now(),
-      usageBefore: usageOfOthers(),
-      oomBefore: outOfMemoryKills(),
-      timers: [],
-      finished,
-      peakMemoryBytes: 0,
-      outputBytes: 0,
-      droppedBytes: 0,
-      stop: null,
-      done: false,
-    };
-    return this.#current;
+    const late = (execution: string, event: Exclude<Event, EndEvent | { type: "input" }>) =>
+      this.late({ type: "late", execution, event });
+    const { maxOutputBytes } = this.limits;
+    const execution = new Execution(this.#nextId++, request, maxOutputBytes, emit, late, finished);
+    this.#executions.set(execution.id, execution);
+    this.#executions.delete(execution.id - REMEMBERED);
+    this.#current = execution;
+    return execution;
   }
 
   #watch(execution: Execution, timeoutMs: number): void {
@@ -169,7 +183,7 @@ export class Repl {
 
   #start(): void {
     const child = new Child(this.environment, {
-      printed: (name, bytes) => this.#child === child && this.#printed(name, bytes),
+      printed: (name, cell, bytes) => this.#child === child && this.#owner(cell)?.print(name, bytes),
       reported: (report) => this.#child === child && this.#reported(report),
       exited: (status) => this.#child === child && this.#exited(status),
     });
@@ -186,7 +200,6 @@ export class Repl {
     this.#used = false;
     this.#session = null;
     this.#ready = Promise.withResolvers<void>();
-    this.#decoders = newDecoders();
     this.#startWhenAlone(old);
   }
 
@@ -200,22 +213,9 @@ export class Repl {
     setTimeout(() => this.#startWhenAlone(old), RETRY_START_MS);
   }
 
-  #printed(name: "stdout" | "stderr", bytes: Uint8Array): void {
-    const execution = this.#current ?? this.#last;
-    if (execution === null) return;
-    const kept = bytes.subarray(0, this.#charge(execution, bytes.length));
-    for (let at = 0; at < kept.length; at += MAX_TEXT_BYTES) {
-      const text = this.#decoders[name].decode(kept.subarray(at, at + MAX_TEXT_BYTES), { stream: true });
-      if (text !== "") this.#output(execution, { type: "stream", name, text });
-    }
-  }
-
-  /** Counts output of whatever kind, and returns how much of it the cell may still show. */
-  #charge(execution: Execution, bytes: number): number {
-    const allowed = Math.min(bytes, Math.max(0, this.limits.maxOutputBytes - execution.outputBytes));
-    execution.outputBytes += bytes;
-    execution.droppedBytes += bytes - allowed;
-    return allowed;
+  /** The execution that output of a cell belongs to; without a name for it, the one that runs or ran last. */
+  #owner(cell: number | null): Execution | null {
+    return (cell === null ? undefined : this.#executions.get(cell)) ?? this.#current ?? this.#last;
   }
 
   #reported(report: Report): void {
@@ -226,34 +226,48 @@ export class Repl {
         this.#failedStarts = 0;
         this.#ready.resolve();
         break;
-      case "output": {
-        const owner = execution ?? this.#last;
-        const bytes = Math.max(MIN_EVENT_BYTES, JSON.stringify(report.event).length);
-        if (owner?.id === report.id && this.#charge(owner, bytes) === bytes)
-          this.#output(owner, report.event);
+      case "output":
+        this.#owner(report.id)?.show(report.event);
         break;
-      }
+      case "started":
+        if (execution?.id === report.id) execution.begun = true;
+        break;
+      case "input":
+        if (execution === null || execution.id !== report.id) break;
+        execution.input = { id: report.input, blocking: report.blocking };
+        execution.flush();
+        execution.emit({
+          type: "input",
+          id: report.input,
+          prompt: report.prompt,
+          password: report.password,
+        });
+        break;
       case "done":
         if (execution === null || execution.id !== report.id) this.#child?.signal("SIGKILL");
+        else if (execution.signalled) this.#settle(execution);
         else this.#finish(execution, execution.stop ?? report.outcome, "kept", null);
         break;
-      case "completeness":
-        if (this.#asked?.id === report.id) this.#asked.answer(report.completeness);
-        this.#asked = null;
+      case "settled":
+        if (execution?.stop != null && execution.settling === report.id)
+          this.#finish(execution, execution.stop, "kept", null);
+        break;
+      case "answer":
+        this.#questions.answer(report.id, report.answer);
         break;
     }
   }
 
-  #output(execution: Execution, event: OutputEvent): void {
-    if (execution.done) this.late({ type: "late", execution: execution.name, event });
-    else execution.emit(event);
+  /** A signal that was sent for one cell must not meet the next one. */
+  #settle(execution: Execution): void {
+    execution.settling = this.#nextId++;
+    this.#child?.send({ type: "settle", id: execution.settling });
   }
 
   #exited(status: ExitStatus): void {
     const execution = this.#current;
     const wasReady = this.#isReady;
-    this.#asked?.answer({ status: "invalid", indent: "" });
-    this.#asked = null;
+    this.#questions.drop();
     this.restarts++;
     this.#failedStarts = wasReady ? 0 : this.#failedStarts + 1;
     if (execution === null) {
@@ -275,15 +289,7 @@ export class Repl {
 
   #finish(execution: Execution, outcome: Outcome, state: EndEvent["state"], status: ExitStatus | null): void {
     for (const timer of execution.timers) clearTimeout(timer);
-    const { outputBytes, droppedBytes } = execution;
-    if (droppedBytes > 0) {
-      const limit = this.limits.maxOutputBytes;
-      execution.emit({
-        type: "stream",
-        name: "stderr",
-        text: `\n… ${droppedBytes} bytes of output left out: a cell may print ${limit} bytes\n`,
-      });
-    }
+    execution.tellDropped();
     const usage = usageOfOthers();
     execution.done = true;
     this.#current = null;
@@ -297,12 +303,10 @@ export class Repl {
       wall_ms: Math.round(performance.now() - execution.started),
       cpu_ms: Math.max(0, Math.round(usage.cpuMs - execution.usageBefore.cpuMs)),
       peak_memory_bytes: Math.max(execution.peakMemoryBytes, usage.memoryBytes),
-      output_bytes: outputBytes,
-      dropped_bytes: droppedBytes,
+      output_bytes: execution.outputBytes,
+      dropped_bytes: execution.droppedBytes,
     });
     execution.finished();
     if (execution.stateless && state === "kept") this.#replaceWorker();
   }
 }
-
-const newDecoders = () => ({ stdout: new TextDecoder(), stderr: new TextDecoder() });

@@ -2,7 +2,7 @@
  * Pure: one line from the worker → a report, or an error. The worker is hostile, so nothing is taken as it comes: the
  * outcome is built field by field from what was checked.
  */
-import type { Completeness, MimeBundle, OutputEvent, Report } from "./wire.ts";
+import type { Answer, Completion, MimeBundle, OutputEvent, Report } from "./wire.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type WorkerEvent = Extract<Report, { type: "output" }>["event"];
@@ -10,12 +10,12 @@ type WorkerEvent = Extract<Report, { type: "output" }>["event"];
 export class UnlawfulReport extends Error {}
 
 const MAX_NODES = 200_000;
+const MAX_MATCHES = 2000;
+const MAX_PROMPT = 10_000;
 
 /** @throws {UnlawfulReport | SyntaxError} when the line is not one of the worker's reports. */
 export function readReport(line: string): Report {
-  // Small text can be a large tree: 4 MiB of brackets would take the memory of the whole sandbox.
-  if (line.split("[").length + line.split("{").length > MAX_NODES)
-    throw new UnlawfulReport("too many values");
+  if (isLargeTree(line)) throw new UnlawfulReport("too many values");
   const fields = record(JSON.parse(line));
   switch (fields["type"]) {
     case "ready":
@@ -28,16 +28,30 @@ export function readReport(line: string): Report {
         id: integer(fields["id"]),
         outcome: oneOf(fields["outcome"], ["ok", "error", "interrupted"]),
       };
-    case "completeness":
+    case "started":
+      return { type: "started", id: integer(fields["id"]) };
+    case "settled":
+      return { type: "settled", id: integer(fields["id"]) };
+    case "input":
       return {
-        type: "completeness",
+        type: "input",
         id: integer(fields["id"]),
-        completeness: readCompleteness(record(fields["completeness"])),
+        input: integer(fields["input"]),
+        prompt: text(fields["prompt"]).slice(0, MAX_PROMPT),
+        password: fields["password"] === true,
+        blocking: fields["blocking"] === true,
       };
+    case "answer":
+      return { type: "answer", id: integer(fields["id"]), answer: readAnswer(record(fields["answer"])) };
     default:
       throw new UnlawfulReport("unknown report");
   }
 }
+
+/** Small text can be a large tree: 4 MiB of brackets would take the memory of the whole sandbox. */
+const isLargeTree = (line: string): boolean =>
+  count(line) > MAX_NODES && count(line.replaceAll(/"(?:[^"\\]|\\.)*"/g, "")) > MAX_NODES;
+const count = (json: string): number => json.split("[").length + json.split("{").length;
 
 function readEvent(fields: Fields): WorkerEvent {
   switch (fields["type"] as OutputEvent["type"]) {
@@ -69,9 +83,30 @@ function readEvent(fields: Fields): WorkerEvent {
   }
 }
 
-function readCompleteness(fields: Fields): Completeness {
-  const status = oneOf(fields["status"], ["complete", "incomplete", "invalid"]);
-  return { status, indent: text(fields["indent"]) };
+function readAnswer(fields: Fields): Answer {
+  const about = oneOf(fields["about"], ["is_complete", "complete", "inspect"]);
+  switch (about) {
+    case "is_complete":
+      return {
+        about,
+        status: oneOf(fields["status"], ["complete", "incomplete", "invalid"]),
+        indent: text(fields["indent"]),
+      };
+    case "complete": {
+      const { matches } = fields;
+      if (!Array.isArray(matches)) throw new UnlawfulReport("matches are a list");
+      const start = integer(fields["start"]);
+      const end = integer(fields["end"]);
+      return { about, start, end, matches: matches.slice(0, MAX_MATCHES).map(readCompletion) };
+    }
+    case "inspect":
+      return { about, data: bundle(fields["data"]) };
+  }
+}
+
+function readCompletion(value: unknown): Completion {
+  const fields = record(value);
+  return { text: text(fields["text"]), kind: text(fields["kind"]), signature: text(fields["signature"]) };
 }
 
 function record(value: unknown): Fields {

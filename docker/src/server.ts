@@ -7,7 +7,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { Busy, type Repl } from "./repl.ts";
 import { Transcript } from "./transcript.ts";
-import { type Event, type ExecuteRequest, PROTOCOL } from "./wire.ts";
+import { type Event, type ExecuteRequest, PROTOCOL, type Question } from "./wire.ts";
 
 /** Largest body of a request; a cell is text that a person typed. */
 export const MAX_BODY_BYTES = 1 << 20;
@@ -75,7 +75,19 @@ export class Server {
       case "/is_complete":
         allow(request, "POST");
         this.#authorize(request);
-        return Response.json(await this.repl.isComplete(text(await body(request), "code")));
+        return Response.json(await this.repl.ask(isComplete(await body(request))));
+      case "/complete":
+        allow(request, "POST");
+        this.#authorize(request);
+        return Response.json(await this.repl.ask(complete(await body(request))));
+      case "/inspect":
+        allow(request, "POST");
+        this.#authorize(request);
+        return Response.json(await this.repl.ask(inspect(await body(request))));
+      case "/input":
+        allow(request, "POST");
+        this.#authorize(request);
+        return Response.json({ accepted: this.#input(await body(request)) });
       default:
         throw notFound(path);
     }
@@ -113,12 +125,18 @@ export class Server {
     );
   }
 
+  #input(fields: Body): boolean {
+    return this.repl.input(wholeNumber(fields, "id", -1), optionalText(fields, "value"));
+  }
+
   async #execute(request: Request, execution: ExecuteRequest): Promise<Response> {
     if (!request.headers.get("accept")?.includes(NDJSON)) {
+      // One answer cannot ask back.
+      const alone = { ...execution, allow_stdin: false };
       const transcript = new Transcript();
       const stop = () => this.repl.interrupt();
       request.signal.addEventListener("abort", stop);
-      await this.repl.execute(execution, (event) => transcript.add(event));
+      await this.repl.execute(alone, (event) => transcript.add(event));
       request.signal.removeEventListener("abort", stop);
       return Response.json(transcript.summary());
     }
@@ -183,8 +201,22 @@ function executeRequest(fields: Body): ExecuteRequest {
     count: wholeNumber(fields, "count", 1),
     color: fields["color"] === true,
     timeout_ms: wholeNumber(fields, "timeout_ms", 0),
+    store_history: fields["store_history"] === true,
+    allow_stdin: fields["allow_stdin"] === true,
   };
 }
+
+const isComplete = (fields: Body): Question => ({ about: "is_complete", code: text(fields, "code") });
+const complete = (fields: Body): Question => ({ about: "complete", ...place(fields) });
+const inspect = (fields: Body): Question => ({
+  about: "inspect",
+  ...place(fields),
+  detail: fields["detail"] === true,
+});
+const place = (fields: Body) => {
+  const code = text(fields, "code");
+  return { code, cursor: wholeNumber(fields, "cursor", code.length) };
+};
 
 function text(fields: Body, name: string): string {
   const value = fields[name];

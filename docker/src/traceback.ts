@@ -1,5 +1,5 @@
 /**
- * Pure: a thrown value → ename, evalue and a traceback that points at the user's own lines.
+ * A thrown value → ename, evalue and a traceback that points at the user's own lines.
  *
  * Frames of cells read `Cell [3], line 4`; frames of files and packages stay as they are; ours are hidden.
  */
@@ -23,70 +23,116 @@ const CELL_FRAME = /^\s*at (?:(.*?) \()?cell:(\d+):(\d+):(\d+)\)?$/;
 const CELL_BODY = /^(?:async )?(?:default|starDefault|<anonymous>|anonymous)$/;
 const FOREIGN_FRAME = /file:\/\/\/:|(?:\(| at )(?:native|unknown|node:|bun:)/;
 const OUR_FOLDER = `${import.meta.dir}/`;
-const MAX_CAUSES = 8;
+const MAX_DEPTH = 8;
+const MAX_PARTS = 10;
+/** What the engine says of an assignment to a constant, and what TypeScript says (TS2588). */
+const READONLY = "Attempted to assign to readonly property.";
+const NAME_AT = /^(?:\[?\{?\s*)?([\p{ID_Start}$_][\p{ID_Continue}$]*)/u;
 
 type Paint = (code: string, text: string) => string;
+type Look = { readonly running: CellSource; readonly find: FindCell; readonly paint: Paint };
 
-export function describeError(error: unknown, cell: CellSource, find: FindCell, color: boolean): ErrorEvent {
+export function describeError(
+  error: unknown,
+  running: CellSource,
+  find: FindCell,
+  color: boolean,
+): ErrorEvent {
   const paint: Paint = color ? (code, text) => `\u001b[${code}m${text}\u001b[0m` : (_, text) => text;
-  const { ename, evalue } = nameOf(error);
-  const traceback: string[] = [];
-  let cause: unknown = error;
-  for (let depth = 0; depth < MAX_CAUSES && cause !== undefined; depth++) {
-    if (depth > 0) traceback.push("", "caused by:");
-    traceback.push(...describeOne(cause, cell, find, paint));
-    cause = cause instanceof Error ? cause.cause : undefined;
-  }
-  return { type: "error", ename, evalue, traceback };
+  const look = { running, find, paint };
+  const { ename, evalue } = nameOf(error, look);
+  return { type: "error", ename, evalue, traceback: describeWhole(error, look, 0, new Set()) };
 }
 
-function describeOne(error: unknown, running: CellSource, find: FindCell, paint: Paint): string[] {
-  const { ename, evalue } = nameOf(error);
-  const lines = [`${paint("1;31", ename)}: ${evalue}`];
-  if (error instanceof CellSyntaxError) return [...lines, ...frame("", running, error.position, paint, true)];
-  const built = buildPosition(error);
-  if (built !== null) {
-    const position = running.original(built);
-    return position === null ? lines : [...lines, ...frame("", running, position, paint, true)];
+/** The id of the cell whose code is at the bottom of the error's stack; NaN where there is none. */
+export function startedBy(error: unknown): number {
+  const frames = stackOf(error).map((line) => CELL_FRAME.exec(line)?.[2]);
+  return Number(frames.findLast((id) => id !== undefined));
+}
+
+/** The error itself, and below it what it came from and what it is made of. */
+function describeWhole(error: unknown, look: Look, depth: number, seen: Set<unknown>): string[] {
+  const lines = describeOne(error, look);
+  if (!(error instanceof Error) || depth >= MAX_DEPTH || seen.has(error)) return lines;
+  seen.add(error);
+  const parts = error instanceof AggregateError && buildFault(error) === null ? [...error.errors] : [];
+  for (const [index, part] of parts.slice(0, MAX_PARTS).entries())
+    lines.push("", `${index + 1} of ${parts.length}:`, ...describeWhole(part, look, depth + 1, seen));
+  if (parts.length > MAX_PARTS) lines.push("", `… ${parts.length - MAX_PARTS} more`);
+  if (error.cause !== undefined)
+    lines.push("", "caused by:", ...describeWhole(error.cause, look, depth + 1, seen));
+  return lines;
+}
+
+function describeOne(error: unknown, look: Look): string[] {
+  const { ename, evalue } = nameOf(error, look);
+  const lines = [`${look.paint("1;31", ename)}: ${evalue}`];
+  if (error instanceof CellSyntaxError)
+    return [...lines, ...frame("", look.running, error.position, look.paint, true)];
+  const fault = buildFault(error);
+  if (fault !== null) {
+    const position = fault.position === null ? null : look.running.original(fault.position);
+    return position === null ? lines : [...lines, ...frame("", look.running, position, look.paint, true)];
   }
   let excerpt = true;
   for (const line of stackOf(error)) {
-    const match = CELL_FRAME.exec(line);
-    if (match === null) {
-      if (!FOREIGN_FRAME.test(line) && !line.includes(OUR_FOLDER)) lines.push(line);
-      continue;
-    }
-    const [, name = "", id, lineNumber, column] = match;
-    const cell = find(Number(id));
-    const position = cell?.original({ line: Number(lineNumber), column: Number(column) }) ?? null;
-    if (cell === undefined || position === null) continue;
-    lines.push(...frame(CELL_BODY.test(name) ? "" : name, cell, position, paint, excerpt));
-    excerpt = false;
+    const place = placeOf(line, look.find);
+    if (place !== null) {
+      const { name, cell, position } = place;
+      lines.push(...frame(name, cell, position, look.paint, excerpt));
+      excerpt = false;
+    } else if (!CELL_FRAME.test(line) && !FOREIGN_FRAME.test(line) && !line.includes(OUR_FOLDER))
+      lines.push(line);
   }
   return lines;
+}
+
+type Place = { readonly name: string; readonly cell: CellSource; readonly position: Position };
+
+/** Where in the user's own text a line of a stack is. */
+function placeOf(line: string, find: FindCell): Place | null {
+  const [, name = "", id, lineNumber, column] = CELL_FRAME.exec(line) ?? [];
+  const cell = find(Number(id));
+  const position = cell?.original({ line: Number(lineNumber), column: Number(column) }) ?? null;
+  if (cell === undefined || position === null) return null;
+  return { name: CELL_BODY.test(name) ? "" : name, cell, position };
 }
 
 function frame(name: string, cell: CellSource, at: Position, paint: Paint, withExcerpt: boolean): string[] {
   const head = `    at ${name === "" ? "" : `${name}, `}${paint("36", cell.label)}, line ${at.line}`;
   if (!withExcerpt) return [head];
-  const source = cell.source.split("\n");
+  const source = cell.source.split(/\r?\n/);
   const lines = [head];
   if (at.line >= 2) lines.push(paint("2", gutter(at.line - 1)) + source[at.line - 2]);
   lines.push(paint("2", gutter(at.line)) + (source[at.line - 1] ?? ""));
-  lines.push(paint("31", `${" ".repeat(gutter(at.line).length + at.column - 1)}^`));
+  const before = (source[at.line - 1] ?? "").slice(0, at.column - 1).replace(/[^\t]/g, " ");
+  lines.push(paint("31", `${" ".repeat(gutter(at.line).length)}${before}^`));
   return lines;
 }
 
 const gutter = (line: number): string => `  ${String(line).padStart(4)} | `;
 
-function nameOf(error: unknown): { ename: string; evalue: string } {
+function nameOf(error: unknown, look: Look): { ename: string; evalue: string } {
   try {
-    if (buildPosition(error) !== null) return { ename: "SyntaxError", evalue: buildMessage(error) };
-    if (error instanceof Error) return { ename: `${error.name}`, evalue: `${error.message}` };
-    return { ename: "Thrown", evalue: inspectValue(error, false) };
+    const fault = buildFault(error);
+    if (fault !== null) return { ename: "SyntaxError", evalue: fault.message };
+    if (!(error instanceof Error)) return { ename: "Thrown", evalue: inspectValue(error, false) };
+    const { name, message } = error;
+    if (name === "TypeError" && message === READONLY)
+      return { ename: "TypeError", evalue: constantMessage(error, look) };
+    return { ename: `${name}`, evalue: `${message}` };
   } catch {
     return { ename: "Error", evalue: "the thrown value could not be read" };
   }
+}
+
+function constantMessage(error: Error, { find }: Look): string {
+  const place = placeOf(stackOf(error)[0] ?? "", find);
+  if (place === null) return READONLY;
+  const { line, column } = place.position;
+  const rest = (place.cell.source.split(/\r?\n/)[line - 1] ?? "").slice(column - 1);
+  const name = NAME_AT.exec(rest)?.[1];
+  return name === undefined ? READONLY : `Cannot assign to '${name}' because it is a constant.`;
 }
 
 function stackOf(error: unknown): string[] {
@@ -107,5 +153,3 @@ function buildFault(error: unknown): BuildFault | null {
     return null;
   return first as BuildFault;
 }
-const buildPosition = (error: unknown): Position | null => buildFault(error)?.position ?? null;
-const buildMessage = (error: unknown): string => buildFault(error)?.message ?? "";

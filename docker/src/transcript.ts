@@ -36,6 +36,8 @@ export class Transcript {
       case "error":
         this.#error = { name: event.ename, message: event.evalue, traceback: event.traceback.join("\n") };
         break;
+      case "input":
+        break;
       case "end":
         this.#end = event;
         break;

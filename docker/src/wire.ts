@@ -6,7 +6,7 @@
  */
 
 /** Raised with every change that an older peer would misread. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** MIME type → data: text for text types, base64 for binary ones, any JSON value for `application/*+json`. */
 export type MimeBundle = Readonly<Record<string, unknown>>;
@@ -41,6 +41,13 @@ export type ErrorEvent = {
   readonly evalue: string;
   readonly traceback: readonly string[];
 };
+/** The cell waits for a line of input; answer with `POST /input`. `password`: do not show what is typed. */
+export type InputEvent = {
+  readonly type: "input";
+  readonly id: number;
+  readonly prompt: string;
+  readonly password: boolean;
+};
 /** The last event of every execution. `message` says what ended it when it was not the program itself. */
 export type EndEvent = {
   readonly type: "end";
@@ -55,7 +62,7 @@ export type EndEvent = {
   readonly dropped_bytes: number;
 };
 export type OutputEvent = StreamEvent | DisplayEvent | ClearEvent | ResultEvent | ErrorEvent;
-export type Event = OutputEvent | EndEvent;
+export type Event = OutputEvent | InputEvent | EndEvent;
 
 /** What comes out of a sandbox between cells, on `GET /events`. `execution` is the cell that started it. */
 export type LateEvent =
@@ -71,27 +78,65 @@ export type ExecuteRequest = {
   readonly count: number;
   readonly color: boolean;
   readonly timeout_ms: number;
+  /** Keep the value as `_`, `_3` and `Out[3]`. */
+  readonly store_history: boolean;
+  /** Somebody is there to answer `prompt()`. */
+  readonly allow_stdin: boolean;
 };
 
 export type Completeness = {
   readonly status: "complete" | "incomplete" | "invalid";
   readonly indent: string;
 };
+/** What may stand between `start` and `end`, offsets in UTF-16 units; the best first. */
+export type Completions = {
+  readonly start: number;
+  readonly end: number;
+  readonly matches: readonly Completion[];
+};
+/** `kind` as the `_jupyter_types_experimental` metadata names it: function, class, module, keyword, property … */
+export type Completion = { readonly text: string; readonly kind: string; readonly signature: string };
+/** What is known of the name at the cursor; an empty bundle when nothing is. */
+export type Inspection = { readonly data: MimeBundle };
+
+/** What is asked of the worker between commands to run, and the shape of its answer. */
+export type Question =
+  | { readonly about: "is_complete"; readonly code: string }
+  | { readonly about: "complete"; readonly code: string; readonly cursor: number }
+  | { readonly about: "inspect"; readonly code: string; readonly cursor: number; readonly detail: boolean };
+export type Answers = {
+  readonly is_complete: Completeness;
+  readonly complete: Completions;
+  readonly inspect: Inspection;
+};
+export type Answer = { [About in keyof Answers]: { readonly about: About } & Answers[About] }[keyof Answers];
 
 /** Supervisor → worker, one JSON line each. */
 export type Command =
-  | {
-      readonly type: "run";
-      readonly id: number;
-      readonly code: string;
-      readonly count: number;
-      readonly color: boolean;
-    }
-  | { readonly type: "is_complete"; readonly id: number; readonly code: string };
+  | ({ readonly type: "run"; readonly id: number } & Pick<
+      ExecuteRequest,
+      "code" | "count" | "color" | "store_history" | "allow_stdin"
+    >)
+  | { readonly type: "interrupt"; readonly id: number }
+  | { readonly type: "settle"; readonly id: number }
+  | { readonly type: "input"; readonly id: number; readonly value: string | null }
+  | { readonly type: "ask"; readonly id: number; readonly question: Question };
 
-/** Worker → supervisor, one JSON line each; nothing in it is trusted. */
+/** Worker → supervisor; nothing in it is trusted. What it prints travels beside these, in frames of its own. */
 export type Report =
   | { readonly type: "ready" }
   | { readonly type: "output"; readonly id: number; readonly event: Exclude<OutputEvent, StreamEvent> }
+  | {
+      readonly type: "input";
+      readonly id: number;
+      readonly input: number;
+      readonly prompt: string;
+      readonly password: boolean;
+      /** The worker reads nothing but the answer until it is there. */
+      readonly blocking: boolean;
+    }
+  /** The cell's code is about to run: from now on a signal ends the cell and not what leads to it. */
+  | { readonly type: "started"; readonly id: number }
   | { readonly type: "done"; readonly id: number; readonly outcome: "ok" | "error" | "interrupted" }
-  | { readonly type: "completeness"; readonly id: number; readonly completeness: Completeness };
+  | { readonly type: "settled"; readonly id: number }
+  | { readonly type: "answer"; readonly id: number; readonly answer: Answer };

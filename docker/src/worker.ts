@@ -1,203 +1,276 @@
 /**
- * The process that user code lives in. It reads commands on one pipe and writes reports on another; what user code
- * prints goes through its own standard output and error, and can never be taken for a report.
+ * The process that user code lives in: cells come in as commands, outputs go out as frames.
  *
  * Law: everything here is hostile from the first cell on. What the worker needs after that is captured before it, so
  * that a cell that replaces `JSON.stringify` or `Promise` breaks itself only; what the worker says is checked by the
  * supervisor, and by the kernel after it.
  */
-import { plugin } from "bun";
-import { drainMicrotasks } from "bun:jsc";
-import { writeFileSync, writeSync } from "node:fs";
-import { resolve } from "node:path";
-import { Script } from "node:vm";
-import { type Cell, CellSyntaxError, prepare } from "./cell.ts";
-import { displayGlobals, toBundle } from "./display.ts";
-import { Lines, MAX_LINE } from "./lines.ts";
-import { type CellSource, describeError } from "./traceback.ts";
-import type { Command, Completeness, OutputEvent, Report } from "./wire.ts";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { writeFileSync } from "node:fs";
+import { prepare } from "./cell.ts";
+import { answer, remember } from "./answers.ts";
+import { restoreBuiltIns, returnChanges } from "./builtins.ts";
+import { Channel } from "./channel.ts";
+import { createConsole } from "./console.ts";
+import { denoAlias, displayGlobals, inspectValue, isFromDisplay, show } from "./display.ts";
+import { turnEventLoop } from "./interruptible.ts";
+import { Lines } from "./lines.ts";
+import { loadCells } from "./modules.ts";
+import { keepSource, keepValue, resultGlobals } from "./results.ts";
+import { Stdin } from "./stdin.ts";
+import { replaceStandardStreams } from "./streams.ts";
+import { guardTimers } from "./timers.ts";
+import { type CellSource, describeError, startedBy } from "./traceback.ts";
+import type { Command, OutputEvent, Report } from "./wire.ts";
 
-/** The pipes that `child.ts` opens for a worker. */
-const REPORTS_FD = 3;
+/** What `child.ts` opens for a worker. */
+const CHANNEL_FD = 3;
 const COMMANDS_FD = 4;
+const ANSWERS_FD = 5;
 
-const { stringify, parse } = JSON;
-const { Promise, setTimeout } = globalThis;
-const ENTER = Symbol.for("bun-sandbox.enter");
 type RunCommand = Extract<Command, { type: "run" }>;
 const MAX_ERROR_TEXT = 100_000;
 const MAX_FRAMES = 200;
-const INTERRUPTED = Symbol("interrupted");
 
-/** A cell that runs or has run. Modules are named by `id`, since counts come again: after a restart, or unstored. */
-type Ran = CellSource & Pick<Cell, "module" | "loader"> & { readonly id: number; readonly color: boolean };
+const { parse } = JSON;
+const { Promise, setTimeout } = globalThis;
+const { defineProperty, getOwnPropertyDescriptor } = Object;
+/** Without prototypes, so that nothing a cell has given to every object is found in them. */
+const CONSTANT = Object.assign(Object.create(null) as PropertyDescriptor, { writable: false });
+const kill = process.kill.bind(process, process.pid, "SIGKILL");
+
+/** A cell that runs or has run. */
+type Ran = Omit<CellSource, "original"> & {
+  original: CellSource["original"];
+  readonly id: number;
+  readonly count: number;
+  readonly color: boolean;
+  readonly allowsInput: boolean;
+  /** Set by an interrupt: the cell's awaits do not come back. */
+  stopped: boolean;
+};
 const cells: Record<number, Ran | undefined> = Object.create(null) as Record<number, Ran>;
 const find = (id: number) => cells[id];
-let running: Ran = unread({ id: 0, code: "", count: 0, color: false });
-let stopWaiting: (reason: symbol) => void = () => {};
+const context = new AsyncLocalStorage<Ran>();
+const within: <T>(cell: Ran, body: () => T) => T = context.run.bind(context);
+const owner = context.getStore.bind(context);
+let latest = unread({
+  type: "run",
+  id: 0,
+  code: "",
+  count: 0,
+  color: false,
+  store_history: false,
+  allow_stdin: false,
+});
+let running: Ran | null = null;
+let inputs = 0;
 
-function unread({ id, code, count, color }: Pick<RunCommand, "id" | "code" | "count" | "color">): Ran {
+const channel = new Channel(CHANNEL_FD, () => {
+  kill();
+  throw new Error("the worker is at its end");
+});
+/** The cell that the code which runs now belongs to, late or not. */
+const current = (): Ran => owner() ?? latest;
+const emit = (event: Extract<Report, { type: "output" }>["event"]) =>
+  channel.report({ type: "output", id: current().id, event });
+
+function unread({ id, code, count, color, allow_stdin }: RunCommand): Ran {
   return {
     id,
+    count,
     label: `Cell [${count}]`,
     source: code,
     color,
-    module: "",
-    loader: "ts",
+    allowsInput: allow_stdin,
     original: () => null,
+    stopped: false,
   };
-}
-
-function report(message: Report): void {
-  writeAll(REPORTS_FD, `${stringify(message)}\n`);
-}
-
-function emit(event: Extract<Report, { type: "output" }>["event"]): void {
-  const line = `${stringify({ type: "output", id: running.id, event })}\n`;
-  if (line.length > MAX_LINE)
-    throw new RangeError(`the value takes ${line.length} bytes; one output may have ${MAX_LINE}`);
-  writeAll(REPORTS_FD, line);
 }
 
 /** Reading a thrown value runs its getters, so even that can throw. */
 function describe(error: unknown): Extract<OutputEvent, { type: "error" }> {
   try {
-    const event = describeError(error, running, find, running.color);
-    return { ...event, evalue: cut(event.evalue), traceback: event.traceback.slice(0, MAX_FRAMES).map(cut) };
+    const event = describeError(error, current(), find, current().color);
+    const traceback: string[] = [];
+    for (let index = 0; index < event.traceback.length && index < MAX_FRAMES; index++)
+      traceback[index] = cut(event.traceback[index] ?? "");
+    return { ...event, evalue: cut(event.evalue), traceback };
   } catch {
     const sentence = "the thrown value cannot be read";
     return { type: "error", ename: "Error", evalue: sentence, traceback: [`Error: ${sentence}`] };
   }
 }
+const trace = (error: Error): string => {
+  const { traceback } = within(current(), () => describe(error));
+  let text = "";
+  for (let index = 0; index < traceback.length; index++)
+    text += `${index > 0 ? "\n" : ""}${traceback[index]}`;
+  return text;
+};
 const cut = (text: string): string =>
   text.length <= MAX_ERROR_TEXT ? text : `${text.slice(0, MAX_ERROR_TEXT)} …`;
 
-/** Writes the whole text, as the standard streams of a program do when they are pipes. */
-function writeAll(fd: number, data: string | Uint8Array): void {
-  let rest = typeof data === "string" ? Buffer.from(data) : data;
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(fd, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+async function run(command: RunCommand): Promise<void> {
+  makeWhole();
+  const cell = unread(command);
+  cells[command.id] = latest = running = cell;
+  let outcome: "ok" | "error" = "ok";
+  try {
+    channel.report({ type: "started", id: cell.id });
+    const { module, loader, names, original } = prepare(command.code);
+    cell.original = original;
+    for (const name of names) declare(name);
+    remember(command.code, cell.label);
+    if (command.store_history) keepSource(command.count, command.code);
+    const body = await load(cell.id, module, loader);
+    let value: unknown;
+    returnChanges();
+    await within(cell, () => body({ constant, resumed, value: (given) => void (value = given) }));
+    if (running !== cell) return;
+    makeWhole();
+    // What `display` returns is not a value to show: it has been shown.
+    if (isFromDisplay(value)) await (value as PromiseLike<unknown>);
+    else if (value !== undefined) {
+      if (command.store_history) keepValue(command.count, value);
+      const shown = await within(cell, () => show(value, command.color, trace));
+      if (running !== cell) return;
+      within(cell, () => emit({ type: "result", ...shown }));
     }
-  }
-}
-
-/** Runs the cell's body inside a script, since only a script can be left by SIGINT in the middle of a loop. */
-const enter = new Script(`globalThis[Symbol.for("bun-sandbox.enter")]()`);
-function interruptible<T>(body: () => T): T {
-  Object.defineProperty(globalThis, ENTER, { value: body, configurable: true, enumerable: false });
-  return enter.runInThisContext({ breakOnSigint: true }) as T;
-}
-
-async function run(command: RunCommand): Promise<"ok" | "error" | "interrupted"> {
-  cells[command.id] = running = unread(command);
-  try {
-    const cell = prepare(command.code);
-    cells[command.id] = running = { ...running, ...cell };
-    for (const name of cell.names) if (!(name in globalThis)) Reflect.set(globalThis, name, undefined);
-    const module = (await import(`cell:${command.id}`)) as { default: () => Promise<[unknown] | undefined> };
-    const interrupt = new Promise<never>((_, reject) => (stopWaiting = reject));
-    const body = interruptible(module.default);
-    interruptible(drainMicrotasks);
-    const result = await Promise.race([body, interrupt]);
-    if (result !== undefined && result[0] !== undefined)
-      emit({ type: "result", data: await toBundle(result[0], command.color), metadata: {} });
-    return "ok";
+    if (running !== cell) return;
   } catch (error) {
-    if (error === INTERRUPTED || isInterruption(error)) {
-      // The signal's own handler may still be on its way, and must not meet the next cell.
-      for (let turn = 0; turn < 2; turn++) await new Promise((done) => setTimeout(done));
-      return "interrupted";
-    }
-    emit(describe(error));
-    return "error";
-  } finally {
-    stopWaiting = () => {};
+    if (running !== cell) return;
+    makeWhole();
+    outcome = "error";
+    within(cell, () => emit(describe(error)));
   }
+  finish(cell, outcome);
 }
 
-function isInterruption(error: unknown): boolean {
-  try {
-    return error instanceof Error && Reflect.get(error, "code") === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
-  } catch {
-    return false;
-  }
+function finish(cell: Ran, outcome: Extract<Report, { type: "done" }>["outcome"]): void {
+  running = null;
+  channel.report({ type: "done", id: cell.id, outcome });
 }
 
-function completeness(code: string): Completeness {
+function makeWhole(): void {
   try {
-    prepare(code);
-    return { status: "complete", indent: "" };
+    restoreBuiltIns();
   } catch (error) {
-    if (!(error instanceof CellSyntaxError) || !error.incomplete) return { status: "invalid", indent: "" };
-    const lastLine = code.trimEnd().split("\n").at(-1) ?? "";
-    const indent = /^\s*/.exec(lastLine)?.[0] ?? "";
-    return { status: "incomplete", indent: /[{([]$/.test(lastLine) ? `${indent}  ` : indent };
+    const sentence = "A cell has replaced built-ins of the language for good, so its process ends.";
+    channel.print("stderr", latest.id, `${sentence} ${String(error)}\n`);
+    kill();
   }
+}
+
+/** A signal has broken off what ran: the cell itself, or a callback that any cell has left behind. */
+function signalled(): void {
+  const broken = brokenCallback();
+  if (broken !== null) broken.stopped = true;
+  makeWhole();
+  interrupt();
+}
+
+function interrupt(): void {
+  if (running === null) return;
+  running.stopped = true;
+  finish(running, "interrupted");
+}
+
+/** Thrown where the code of a stopped cell comes back from an await; nobody hears of it. */
+class Stopped extends Error {}
+
+function constant(...names: readonly string[]): void {
+  for (let index = 0; index < names.length; index++) defineProperty(globalThis, names[index] ?? "", CONSTANT);
+}
+
+function resumed<T>(value: T): T {
+  if (owner()?.stopped) throw new Stopped();
+  return value;
+}
+
+/** Makes room for a name on `globalThis`, whatever has been there; its value stays until the cell gives it another. */
+function declare(name: string): void {
+  const present = getOwnPropertyDescriptor(globalThis, name);
+  const value: unknown = present !== undefined && "value" in present ? present.value : undefined;
+  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: true });
 }
 
 async function obey(command: Command): Promise<void> {
-  if (command.type === "is_complete") {
-    report({ type: "completeness", id: command.id, completeness: completeness(command.code) });
-    return;
+  switch (command.type) {
+    case "run":
+      // It comes again where nobody knows whether it was read.
+      return cells[command.id] === undefined ? run(command) : undefined;
+    case "interrupt":
+      if (running?.id === command.id) interrupt();
+      return;
+    case "settle":
+      // A signal's own work may still be on its way, and must not meet the next cell.
+      for (let turn = 0; turn < 2; turn++) await new Promise((done) => setTimeout(done));
+      return channel.report({ type: "settled", id: command.id });
+    case "input":
+      return stdin.answer(command.id, command.value);
+    case "ask":
+      makeWhole();
+      channel.report({ type: "answer", id: command.id, answer: answer(command.question) });
+      return running === null ? undefined : returnChanges();
   }
-  const outcome = await run(command);
-  report({ type: "done", id: command.id, outcome });
 }
 
 /** An error that no cell awaits: a forgotten promise, a callback. It is shown, and the worker lives. */
 function showStray(error: unknown): void {
-  writeAll(2, `Uncaught ${describe(error).traceback.join("\n")}\n`);
+  const cell = owner() ?? find(startedBy(error)) ?? latest;
+  if (cell.stopped || error instanceof Stopped) return;
+  const text = within(cell, () => trace(error as Error));
+  channel.print("stderr", cell.id, `Uncaught ${text}\n`);
 }
 
-plugin({
-  name: "cells",
-  setup(build) {
-    build.onResolve({ filter: /^cell:/ }, ({ path }) => ({
-      path: path.slice("cell:".length),
-      namespace: "cell",
-    }));
-    build.onResolve({ filter: /^\.{0,2}\// }, ({ path, importer }) =>
-      importer.startsWith("cell:") ? { path: resolve(path) } : undefined,
-    );
-    build.onLoad({ filter: /.*/, namespace: "cell" }, ({ path }) => {
-      const cell = find(Number(path));
-      return { contents: cell?.module ?? "", loader: cell?.loader ?? "ts" };
-    });
+const load = loadCells();
+const brokenCallback = guardTimers(owner);
+const stdin = new Stdin(
+  ANSWERS_FD,
+  (question) => {
+    channel.report({ type: "input", id: current().id, input: ++inputs, ...question });
+    return inputs;
   },
-});
+  () => current().allowsInput,
+  (sentence) => channel.print("stderr", current().id, sentence),
+  () => {
+    interrupt();
+    throw new Error("the cell was interrupted");
+  },
+);
 
-process.on("SIGINT", () => stopWaiting(INTERRUPTED));
+// Bun takes the signal for itself when its first listener comes, and away from whatever turns the event loop.
+process.on("SIGINT", () => {});
 process.on("uncaughtException", showStray);
 process.on("unhandledRejection", showStray);
-for (const [stream, fd] of [
-  [process.stdout, 1],
-  [process.stderr, 2],
-] as const) {
-  stream.write = (chunk: unknown, encoding?: unknown, done?: unknown): boolean => {
-    writeAll(
-      fd,
-      typeof chunk === "string"
-        ? Buffer.from(chunk, typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8")
-        : (chunk as Uint8Array),
-    );
-    const callback = typeof encoding === "function" ? encoding : done;
-    if (typeof callback === "function") queueMicrotask(callback as () => void);
-    return true;
-  };
-}
+replaceStandardStreams((name, data) => channel.print(name, current().id, data));
+const display = displayGlobals(emit, () => current().color, trace);
 Object.assign(
-  globalThis,
-  displayGlobals(emit, () => running.color),
+  console,
+  createConsole(
+    (name, text) => channel.print(name, current().id, text),
+    (value) => inspectValue(value, false, trace),
+    () => display.clearOutput(),
+  ),
 );
+Object.assign(globalThis, display, stdin.globals, resultGlobals);
+// Unlike Bun's own, it can be interrupted.
+Bun.sleepSync = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+if (process.env["BUN_SANDBOX_DENO_ALIAS"] === "1") Object.assign(globalThis, { Deno: denoAlias(display) });
 // Under memory pressure the kernel must choose this process, and all that it starts, before the supervisor.
 writeFileSync("/proc/self/oom_score_adj", "1000");
 process.chdir(process.env["HOME"] ?? "/");
 
-report({ type: "ready" });
 const lines = new Lines();
-for await (const chunk of Bun.file(COMMANDS_FD).stream())
-  for (const line of lines.feed(chunk)) await obey(parse(line) as Command);
-process.exit(0);
+await Bun.connect({
+  fd: COMMANDS_FD,
+  socket: {
+    data(_: unknown, bytes: Uint8Array) {
+      for (const line of lines.feed(bytes)) void obey(parse(line) as Command);
+    },
+    close: () => process.exit(0),
+  },
+} as unknown as Bun.UnixSocketOptions);
+channel.report({ type: "ready" });
+turnEventLoop(signalled);

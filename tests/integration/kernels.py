@@ -88,6 +88,21 @@ class Notebook:
             during(message)
         return self.reply(request), published
 
+    def prompt(self, value: str | None = None) -> dict[str, Any]:
+        """Wait until an input box is shown, type into it unless there is nothing to type, and return its content."""
+        message = self.client.get_stdin_msg(timeout=SECONDS)
+        assert message["msg_type"] == "input_request"
+        if value is not None:
+            self.client.input(value)
+        return dict(message["content"])
+
+    def run_typing(self, code: str, *values: str) -> tuple[list[str], dict[str, Any], list[Message]]:
+        """Run a cell whose input boxes get these values; return the prompts too."""
+        request = self.send(code, allow_stdin=True, stop_on_error=False)
+        prompts = [self.prompt(value)["prompt"] for value in values]
+        published = list(self.messages(request))
+        return prompts, self.reply(request), published
+
     def value(self, code: str) -> str:
         """Return the text of a cell's result, without colors."""
         reply, published = self.run(code)
@@ -110,11 +125,14 @@ class Notebook:
 
 @contextmanager
 def kernel(folder: Path, **environment: str) -> Iterator[Notebook]:
-    """Run a kernel with additional environment variables; it is shut down at the end."""
+    """Run a kernel with additional environment variables; it is shut down at the end.
+
+    Its history is in the folder, and not among the user's own.
+    """
     if not (folder / "bun_sandbox").exists():
         install_spec(folder)
     manager = KernelManager(kernel_name="bun_sandbox", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder)]))
-    manager.start_kernel(env={**os.environ, **environment})
+    manager.start_kernel(env={**os.environ, "JUPYTER_DATA_DIR": str(folder / "data"), **environment})
     client = manager.client()
     client.start_channels()
     try:

@@ -32,8 +32,83 @@ def test_unknown_mime_types_do_not_reach_the_front_end() -> None:
     assert outputs.allowed({"application/vnd.vegalite.v5+json": {}}) == {"application/vnd.vegalite.v5+json": {}}
 
 
-def test_text_and_images_are_strings() -> None:
-    assert outputs.allowed({"image/png": 5, "text/html": {}, "text/plain": "ok"}) == {"text/plain": "ok"}
+@pytest.mark.parametrize(
+    ("mime", "value"),
+    [
+        ("application/vnd.dataresource+json", {"schema": {"fields": []}, "data": []}),
+        ("application/vnd.vega.v5+json", {}),
+        ("application/vnd.vega.v6+json", {}),
+        ("application/vnd.vegalite.v4+json", {}),
+        ("application/vnd.vegalite.v5+json", {}),
+        ("application/vnd.plotly.v1+json", {}),
+        ("application/json", [1, None]),
+        ("application/geo+json", {}),
+        ("text/latex", "$x$"),
+        ("image/webp", "UklGRg=="),
+        ("image/gif", "R0lGODlh"),
+        ("image/jpeg", "/9j/"),
+        ("image/svg+xml", "<svg/>"),
+    ],
+)
+def test_what_a_cell_can_show_reaches_the_front_end(mime: str, value: object) -> None:
+    assert outputs.allowed({mime: value, "text/plain": ""}) == {mime: value, "text/plain": ""}
+
+
+@pytest.mark.parametrize(
+    "mime",
+    [
+        "",
+        "/",
+        "text",
+        "text/",
+        "__proto__",
+        "constructor/prototype",
+        "text/html ",
+        "text/html\n",
+        "Text/HTML",
+        "text/html;charset=utf-8",
+        "text/plain\0",
+        "application/vnd.vega.v5+json\n",
+        "application/vnd.vegalite+json",
+        "application/vnd.vegalite.v٥+json",
+        "application/vnd.vegalite.v5+json/json",
+        "application/vnd.vega." + "5" * 1000 + "+json",
+        "application/vnd.jupyter.widget-view+json",
+        "application/javascript",
+    ],
+)
+def test_names_that_are_not_on_the_list_do_not(mime: str) -> None:
+    assert outputs.allowed({mime: "x", "text/plain": "ok"}) == {"text/plain": "ok"}
+
+
+@pytest.mark.parametrize("mime", sorted(outputs.TEXT_TYPES - {"text/plain"}))
+@pytest.mark.parametrize("value", [5, None, True, {}, ["<b>"]])
+def test_text_and_images_are_strings(mime: str, value: object) -> None:
+    assert outputs.allowed({mime: value, "text/plain": "ok"}) == {"text/plain": "ok"}
+
+
+def test_bundle_of_a_million_types_is_cut() -> None:
+    names = {f"text/{number}": "" for number in range(1_000_000)}
+    assert "unknown to this kernel" in outputs.allowed(names)["text/plain"]
+    charts: dict[str, object] = {f"application/vnd.vega.v{number}+json": {} for number in range(1000)}
+    assert len(outputs.allowed(charts)) == outputs.MAX_MIME_TYPES
+
+
+def test_tree_that_is_too_deep_or_too_large_is_left_out() -> None:
+    deep: object = 1
+    for _ in range(outputs.MAX_DEPTH + 1):
+        deep = {"a": [deep]}
+    large = ["x" * outputs.MAX_MIME_BYTES]
+    for value in (deep, large):
+        assert outputs.allowed({"application/json": value, "text/plain": "ok"}) == {"text/plain": "ok"}
+
+
+def test_metadata_is_kept_and_dropped_when_it_is_too_large() -> None:
+    def metadata(of: dict[str, object]) -> object:
+        return outputs.render(Result({"text/plain": ""}, of), 1).content["metadata"]
+
+    assert metadata({"image/png": {"width": 3}}) == {"image/png": {"width": 3}}
+    assert metadata({"a": "x" * outputs.MAX_METADATA_BYTES}) == {}
 
 
 def test_bundle_is_never_empty_and_says_what_was_left_out() -> None:

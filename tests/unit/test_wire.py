@@ -1,18 +1,25 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from bun_sandbox_kernel.answers import Completeness, Completion, Completions, Inspection
 from bun_sandbox_kernel.errors import PeerError
 from bun_sandbox_kernel.wire import (
     MAX_LINE_BYTES,
+    PROTOCOL,
+    Clear,
+    Display,
     End,
     Error,
     Event,
     ExecuteRequest,
     Hello,
+    Input,
     Late,
     Lines,
     Order,
@@ -23,6 +30,7 @@ from bun_sandbox_kernel.wire import (
     decode_late,
 )
 
+TWIN = (Path(__file__).parents[2] / "docker" / "src" / "wire.ts").read_text("utf-8")
 TRANSCRIPTS = sorted((Path(__file__).parents[1] / "transcripts").glob("*.ndjson"))
 END = (
     '{"type":"end","outcome":"ok","state":"kept","message":"","exit_code":null,"wall_ms":1,"cpu_ms":1,'
@@ -64,6 +72,10 @@ def test_there_are_transcripts_of_both_good_and_bad_endings() -> None:
         '{"type":"result","data":[],"metadata":{}}',
         '{"type":"error","ename":"E","evalue":"","traceback":[1]}',
         '{"type":"clear","wait":"yes"}',
+        '{"type":"input","id":"1","prompt":"","password":false}',
+        '{"type":"input","id":true,"prompt":"","password":false}',
+        '{"type":"input","id":1,"prompt":null,"password":false}',
+        '{"type":"input","id":1,"prompt":""}',
         END.replace('"ok"', '"fine"'),
         END.replace('"wall_ms":1', '"wall_ms":true'),
         END.replace('"wall_ms":1', '"wall_ms":1.5'),
@@ -82,9 +94,19 @@ def test_late_line_carries_its_execution() -> None:
     assert decode_late('{"type":"worker","state":"lost","message":"m"}') == WorkerLost("m")
 
 
-def test_late_end_is_unlawful() -> None:
+@pytest.mark.parametrize("event", [END, '{"type":"input","id":1,"prompt":"","password":false}'])
+def test_what_only_a_running_cell_can_say_is_unlawful_when_late(event: str) -> None:
     with pytest.raises(PeerError):
-        decode_late(f'{{"type":"late","execution":"x","event":{END}}}')
+        decode_late(f'{{"type":"late","execution":"x","event":{event}}}')
+
+
+def test_questions_come_at_any_time_before_the_end() -> None:
+    question = decode('{"type":"input","id":3,"prompt":"Name? ","password":true}')
+    assert question == Input(3, "Name? ", password=True)
+    order = Order()
+    for event in (question, Result({}, {}), question, decode(END)):
+        order.check(event)
+    assert order.ended
 
 
 @pytest.mark.parametrize(
@@ -94,6 +116,7 @@ def test_late_end_is_unlawful() -> None:
         [Result({}, {}), Result({}, {})],
         [Result({}, {}), Error("E", "", ())],
         [decode(END), decode(END)],
+        [decode(END), Input(1, "", password=False)],
     ],
 )
 def test_event_out_of_order_is_a_peer_error(events: list[Event]) -> None:
@@ -135,8 +158,34 @@ def test_bytes_that_are_not_utf_8_are_refused() -> None:
         Lines().feed(b"\xff\xfe\n")
 
 
-def test_request_has_the_fields_of_the_twin() -> None:
-    twin = (Path(__file__).parents[2] / "docker" / "src" / "wire.ts").read_text("utf-8")
-    declared = twin.partition("export type ExecuteRequest = {")[2].partition("};")[0]
-    names = [line.split("readonly ")[1].split(":")[0] for line in declared.splitlines() if "readonly" in line]
-    assert list(ExecuteRequest(code="", session=None).body()) == names
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("StreamEvent", Stream),
+        ("DisplayEvent", Display),
+        ("ClearEvent", Clear),
+        ("ResultEvent", Result),
+        ("ErrorEvent", Error),
+        ("InputEvent", Input),
+        ("EndEvent", End),
+        ("ExecuteRequest", ExecuteRequest),
+        ("Completeness", Completeness),
+        ("Completions", Completions),
+        ("Completion", Completion),
+        ("Inspection", Inspection),
+    ],
+)
+def test_each_type_has_the_fields_of_its_twin(name: str, ours: type) -> None:
+    declared = TWIN.partition(f"export type {name} = {{")[2].partition("};")[0]
+    theirs = [field for field in re.findall(r"readonly (\w+):", declared) if field != "type"]
+    assert [field.name for field in fields(ours)] == theirs
+
+
+def test_the_protocol_is_that_of_the_twin() -> None:
+    assert f"export const PROTOCOL = {PROTOCOL};" in TWIN
+
+
+def test_a_request_is_sent_with_all_its_fields() -> None:
+    body = ExecuteRequest(code="1", session=None).body()
+    assert list(body) == [field.name for field in fields(ExecuteRequest)]
+    assert json.loads(json.dumps(body)) == body

@@ -1,0 +1,47 @@
+/**
+ * Pure: what travels from the worker to the supervisor, in one order, on one pipe.
+ *
+ * A frame is a kind, the cell it belongs to, a length, and bytes; integers are little-endian. None is larger than
+ * PIPE_BUF, so that the kernel writes it whole or not at all (pipe(7)): an interrupt in the middle of a write leaves
+ * no half of it behind, and threads and forks cannot mix theirs.
+ */
+
+export const FRAME_KINDS = { stdout: 1, stderr: 2, reportStart: 3, reportMore: 4 } as const;
+type Kind = (typeof FRAME_KINDS)[keyof typeof FRAME_KINDS];
+export type Frame = { readonly kind: Kind; readonly cell: number; readonly bytes: Uint8Array };
+
+/** Kind (1 byte), cell (4), length of what follows (2). */
+export const HEADER_BYTES = 7;
+export const MAX_FRAME_BYTES = 4096;
+const KINDS: ReadonlySet<number> = new Set(Object.values(FRAME_KINDS));
+
+/** The pipe does not hold frames: user code wrote to it. */
+export class UnlawfulFrame extends Error {}
+
+export class FrameReader {
+  #rest: Uint8Array = new Uint8Array(0);
+
+  /** The frames that a chunk completes. @throws {UnlawfulFrame} */
+  feed(chunk: Uint8Array): Frame[] {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const frames: Frame[] = [];
+    let at = 0;
+    while (at + HEADER_BYTES <= bytes.length) {
+      const kind = view.getUint8(at);
+      const end = at + HEADER_BYTES + view.getUint16(at + 5, true);
+      if (!isKind(kind) || end - at > MAX_FRAME_BYTES) throw new UnlawfulFrame("no frame of ours");
+      if (end > bytes.length) break;
+      frames.push({
+        kind,
+        cell: view.getUint32(at + 1, true),
+        bytes: bytes.subarray(at + HEADER_BYTES, end),
+      });
+      at = end;
+    }
+    this.#rest = bytes.slice(at);
+    return frames;
+  }
+}
+
+const isKind = (kind: number): kind is Kind => KINDS.has(kind);

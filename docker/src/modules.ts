@@ -1,0 +1,50 @@
+/**
+ * Cells as modules of Bun's own loader, which erases types, resolves imports and maps stack traces back through its own
+ * work. Modules are named by the id of their execution, since counts come again: after a restart, or unstored.
+ */
+import { plugin } from "bun";
+import { resolve } from "node:path";
+import type { Cell } from "./cell.ts";
+import { withJsx } from "./jsx.ts";
+
+/** What the code of a cell calls where `cell.ts` has changed it. */
+type Bindings = {
+  /** Makes globals constant. */
+  readonly constant: (...names: readonly string[]) => void;
+  /** Passes on the value of an await; an interrupted cell does not come back from it. */
+  readonly resumed: <T>(value: T) => T;
+  /** Takes the value of the last expression, a promise too. */
+  readonly value: (value: unknown) => void;
+};
+type Body = (bindings: Bindings) => Promise<void>;
+/** What an element or a fragment ends with; a cell without it is spared the look for React. */
+const JSX = /<\/|\/>/;
+type Module = Pick<Cell, "module" | "loader">;
+
+/** Makes `cell:` a place that modules come from, and returns the function that puts one there and runs its imports. */
+export function loadCells(): (id: number, module: string, loader: Cell["loader"]) => Promise<Body> {
+  const modules: Record<string, Module | undefined> = Object.create(null) as Record<string, Module>;
+  plugin({
+    name: "cells",
+    setup(build) {
+      build.onResolve({ filter: /^cell:\d+$/ }, ({ path }) => ({
+        path: path.slice("cell:".length),
+        namespace: "cell",
+      }));
+      // A cell has no folder of its own; it imports as if it lay where the program runs.
+      build.onResolve({ filter: /^\.{0,2}\// }, ({ path, importer }) =>
+        /^\/?cell:/.test(importer) ? { path: resolve(path) } : undefined,
+      );
+      build.onLoad({ filter: /.*/, namespace: "cell" }, ({ path }) => {
+        const { module: contents, loader } = modules[path] ?? { module: "", loader: "ts" };
+        return { contents, loader };
+      });
+    },
+  });
+  return async (id, module, loader) => {
+    modules[id] = { module: loader === "tsx" && JSX.test(module) ? withJsx(module) : module, loader };
+    const loaded = (await import(`cell:${id}`)) as { readonly default: Body };
+    delete modules[id];
+    return loaded.default;
+  };
+}
