@@ -34,8 +34,8 @@ export class Execution {
   /** The cell is over, and the worker makes sure that no signal is left; the id of the latest request for that. */
   settling: number | null = null;
   done = false;
-  /** The input that the cell waits for. */
-  input: { readonly id: number; readonly blocking: boolean } | null = null;
+  /** The inputs that the cell waits for, and which of them blocks it. */
+  readonly inputs = new Map<number, { readonly blocking: boolean }>();
   readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
   #text = "";
   #textName: Name = "stdout";

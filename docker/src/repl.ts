@@ -33,6 +33,8 @@ const LEFTOVERS_MS = 250;
 const RETRY_START_MS = 5;
 const MEMORY_WATCH_MS = 50;
 const START_MS = 10_000;
+/** So many questions of one cell may wait for their answers. */
+const MAX_INPUTS = 100;
 /** So many cells can still be told apart when output of theirs arrives late. */
 const REMEMBERED = 200;
 
@@ -114,9 +116,9 @@ export class Repl {
     }
     const child = this.#child;
     if (child === null) return true;
-    const { id, input } = execution;
-    if (input?.blocking) child.answerInput({ id: input.id, value: null, interrupted: true });
-    child.send({ type: "interrupt", id });
+    for (const [id, { blocking }] of execution.inputs)
+      if (blocking) child.answerInput({ id, value: null, interrupted: true });
+    child.send({ type: "interrupt", id: execution.id });
     const asked = performance.now();
     const signal = (): void => {
       execution.signalled = true;
@@ -136,9 +138,9 @@ export class Repl {
 
   /** Hands the running cell what was typed for it; false when it waits for no such input. */
   input(id: number, value: string | null): boolean {
-    const input = this.#current?.input;
-    if (input?.id !== id || this.#current === null) return false;
-    this.#current.input = null;
+    const input = this.#current?.inputs.get(id);
+    if (input === undefined) return false;
+    this.#current?.inputs.delete(id);
     if (input.blocking) this.#child?.answerInput({ id, value, interrupted: false });
     else this.#child?.send({ type: "input", id, value });
     return true;
@@ -234,7 +236,8 @@ export class Repl {
         break;
       case "input":
         if (execution === null || execution.id !== report.id) break;
-        execution.input = { id: report.input, blocking: report.blocking };
+        if (execution.inputs.size >= MAX_INPUTS) break;
+        execution.inputs.set(report.input, { blocking: report.blocking });
         execution.flush();
         execution.emit({
           type: "input",

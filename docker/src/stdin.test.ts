@@ -68,6 +68,12 @@ describe("without anybody to ask", () => {
   });
 });
 
+test("a question of a cell that has ended gets no answer, and holds up nobody", async () => {
+  await notebook.run("setTimeout(() => console.log('late', prompt('x')), 10);", { allow_stdin: true });
+  await until(() => JSON.stringify(notebook.late).includes("late null"));
+  expect(JSON.stringify(notebook.late)).toContain("nobody can be asked for input");
+});
+
 test("an interrupt ends a prompt, and the next one gets its own answer", async () => {
   await notebook.run("let before = 1");
   for (const code of ["prompt('first')", "await input('first')"]) {

@@ -45,7 +45,8 @@ type Ran = Omit<CellSource, "original"> & {
   readonly id: number;
   readonly count: number;
   readonly color: boolean;
-  readonly allowsInput: boolean;
+  /** Somebody answers its questions; nobody does after its end. */
+  allowsInput: boolean;
   /** Set by an interrupt: the cell's awaits do not come back. */
   stopped: boolean;
 };
@@ -149,6 +150,7 @@ async function run(command: RunCommand): Promise<void> {
 
 function finish(cell: Ran, outcome: Extract<Report, { type: "done" }>["outcome"]): void {
   running = null;
+  cell.allowsInput = false;
   channel.report({ type: "done", id: cell.id, outcome });
 }
 
