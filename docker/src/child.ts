@@ -5,6 +5,7 @@
  * it has been delivered.
  */
 import { closeSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { FRAME_KINDS, type Frame, FrameReader } from "./frames.ts";
 import { Lines } from "./lines.ts";
 import { neverBlock, pipe, socketPair } from "./linux.ts";
@@ -27,7 +28,10 @@ export type InputAnswer = {
   readonly interrupted: boolean;
 };
 
-const WORKER = `${import.meta.dir}/worker.${import.meta.file.split(".").at(-1)}`;
+/** In the image both programs are bundles in one folder, and what a bundle says of its files is where they once were. */
+const WORKER = Bun.main.endsWith("/main.js")
+  ? `${dirname(Bun.main)}/worker.js`
+  : `${import.meta.dir}/worker.ts`;
 const PIPE_BYTES = 1 << 20;
 /** How long a worker may leave a command unread. */
 const SEND_MS = 5000;

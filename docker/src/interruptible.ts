@@ -9,7 +9,7 @@ import { Script } from "node:vm";
 
 /** What Bun has for tests, and lacks types for outside of them. */
 type TestGlobals = { readonly expect: (value: unknown) => { resolves: { toBe: (value: unknown) => void } } };
-const { expect } = (Bun as unknown as { jest: (path: string) => TestGlobals }).jest(import.meta.path);
+const { expect } = (Bun as unknown as { jest: (path: string) => TestGlobals }).jest(Bun.main);
 
 const TURN = "__turnEventLoop";
 const script = new Script(`${TURN}()`);

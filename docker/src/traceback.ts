@@ -3,6 +3,7 @@
  *
  * Frames of cells read `Cell [3], line 4`; frames of files and packages stay as they are; ours are hidden.
  */
+import { dirname } from "node:path";
 import { CellSyntaxError, type Position } from "./cell.ts";
 import { inspectValue } from "./display.ts";
 import type { ErrorEvent } from "./wire.ts";
@@ -22,7 +23,7 @@ const CELL_FRAME = /^\s*at (?:(.*?) \()?cell:(\d+):(\d+):(\d+)\)?$/;
 /** Names that Bun gives to the function that is the cell itself. */
 const CELL_BODY = /^(?:async )?(?:default|starDefault|<anonymous>|anonymous)$/;
 const FOREIGN_FRAME = /file:\/\/\/:|(?:\(| at )(?:native|unknown|node:|bun:)/;
-const OUR_FOLDER = `${import.meta.dir}/`;
+const OUR_FOLDER = `${dirname(Bun.main)}/`;
 const MAX_DEPTH = 8;
 const MAX_PARTS = 10;
 /** What the engine says of an assignment to a constant, and what TypeScript says (TS2588). */

@@ -265,14 +265,14 @@ writeFileSync("/proc/self/oom_score_adj", "1000");
 process.chdir(process.env["HOME"] ?? "/");
 
 const lines = new Lines();
-await Bun.connect({
+void Bun.connect({
   fd: COMMANDS_FD,
   socket: {
+    open: () => channel.report({ type: "ready" }),
     data(_: unknown, bytes: Uint8Array) {
       for (const line of lines.feed(bytes)) void obey(parse(line) as Command);
     },
     close: () => process.exit(0),
   },
 } as unknown as Bun.UnixSocketOptions);
-channel.report({ type: "ready" });
 turnEventLoop(signalled);

@@ -90,7 +90,7 @@ class Notebook:
 
     def prompt(self, value: str | None = None) -> dict[str, Any]:
         """Wait until an input box is shown, type into it unless there is nothing to type, and return its content."""
-        message = self.client.get_stdin_msg(timeout=SECONDS)
+        message = self.client.get_stdin_msg(timeout=20)
         assert message["msg_type"] == "input_request"
         if value is not None:
             self.client.input(value)
