@@ -1,6 +1,7 @@
 """What can go wrong on our side. The user's failing program is not here: that is data, an ``error`` event.
 
     SandboxError
+    ├── UsageError             a magic does not exist, or does not take its argument
     ├── PolicyError            a setting is wrong; nothing has started
     ├── EngineError            the engine could not do its part
     │   ├── EngineUnavailable  nobody answers, or not to us
@@ -36,6 +37,10 @@ class SandboxError(Exception):
         """One line: what happened, what to do, and what is lost."""
         lost = "All variables are gone; the next cell starts a fresh sandbox." if self.state_lost else ""
         return " ".join(part for part in (self.message, self.remedy, lost) if part)
+
+
+class UsageError(SandboxError):
+    """A magic that does not exist, or an argument that it does not take."""
 
 
 class PolicyError(SandboxError):

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import introspection, outputs
+from . import introspection, magics, outputs
 from .errors import Busy
 from .introspection import Inquiry
+from .magics import Settings
 from .outputs import Message
 from .session import Session
 from .stdin import Questions
@@ -50,6 +51,7 @@ class Execution:
         session: Session,
         show: Callable[[Message], None],
         ask_user: Callable[[Input], Awaitable[str | None]],
+        settings: Settings,
     ) -> None:
         self.session = session
         self.questions = Questions(ask_user, session.input)
@@ -57,25 +59,30 @@ class Execution:
         """Whether the program is there now, so that the sandbox can interrupt it."""
         self._cell = cell
         self._show = show
+        self._settings = settings
 
     async def run(self) -> dict[str, Any]:
         """Do what the cell says, and return the content of ``execute_reply``. Raises SandboxError."""
         cell, payload = self._cell, []
-        if asked := introspection.inquiry(cell.code):
+        said, program = magics.run(cell.code, self._settings)
+        if said:
+            self._show(Message("stream", {"name": "stdout", "text": said}))
+        if asked := introspection.inquiry(program):
             payload = await self._page(asked)
-        elif cell.code.strip() and (error := await self._program()) is not None:
+        elif program.strip() and (error := await self._program(program)) is not None:
             return failed(error, cell)
         values = {name: await self._evaluate(text) for name, text in cell.expressions.items()}
         return {"status": "ok", "execution_count": cell.count, "payload": payload, "user_expressions": values}
 
-    async def _program(self) -> Error | None:
+    async def _program(self, code: str) -> Error | None:
         """Return the error that ended it."""
         cell, error = self._cell, None
         self.in_sandbox = True
         try:
             async for event in self.session.execute(
-                cell.code,
+                code,
                 execution=cell.execution,
+                timeout_ms=self._settings.timeout_ms,
                 count=cell.count,
                 store_history=cell.stored,
                 allow_stdin=cell.allow_stdin,

@@ -20,6 +20,7 @@ from .execution import Cell, Execution, failed
 from .history import History
 from .launch import Launch
 from .lease import Lease
+from .magics import Settings, program_of
 from .outputs import Message
 from .progress import ProgressDisplay
 from .session import Session
@@ -61,6 +62,7 @@ class BunSandboxKernel(Dispatch):
         self._execution: Execution | None = None
         self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._history = History(self.log)
+        self._settings = Settings()
 
     # -- the kernel's own life -------------------------------------------------------------------------------------
 
@@ -177,7 +179,9 @@ class BunSandboxKernel(Dispatch):
     async def _run(self, cell: Cell) -> dict[str, Any]:
         try:
             session = await self._session_with_progress(cell)
-            self._execution = Execution(cell, session, partial(self._show, cell), partial(self._ask_user, cell))
+            self._execution = Execution(
+                cell, session, partial(self._show, cell), partial(self._ask_user, cell), self._settings
+            )
             return await self._execution.run()
         except SandboxError as failure:
             if failure.state_lost:
@@ -230,7 +234,10 @@ class BunSandboxKernel(Dispatch):
 
     async def do_is_complete(self, code: str) -> dict[str, Any]:
         """Ask the worker's parser; "unknown" while there is no sandbox to ask."""
-        answer = await self._ask(lambda session: session.is_complete(code))
+        program = program_of(code)
+        if code.strip() and not program.strip():
+            return {"status": "complete", "indent": ""}
+        answer = await self._ask(lambda session: session.is_complete(program))
         return {"status": "unknown"} if answer is None else {"status": answer.status, "indent": answer.indent}
 
     async def do_history(self, **request: Any) -> dict[str, Any]:

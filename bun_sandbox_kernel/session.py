@@ -64,6 +64,7 @@ class Session:
         count: int = 1,
         stateless: bool = False,
         color: bool = True,
+        timeout_ms: int = 0,
         store_history: bool = False,
         allow_stdin: bool = False,
     ) -> AsyncIterator[Event]:
@@ -77,6 +78,7 @@ class Session:
             execution=execution,
             count=count,
             color=color,
+            timeout_ms=timeout_ms,
             store_history=store_history,
             allow_stdin=allow_stdin,
         )

@@ -7,6 +7,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { plugin } from "bun";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Cell, prepare } from "./cell.ts";
@@ -79,6 +80,12 @@ const bindings = {
     for (const name of names) Object.defineProperty(globalThis, name, { writable: false });
   },
   /** An interrupted cell does not come back from an await; here it is one that has set `stopped`. */
+  meta: {
+    dirname: folder,
+    filename: `${folder}/cell.ts`,
+    require: createRequire(`${folder}/cell.ts`),
+    dir: folder,
+  },
   resumed<T>(value: T): T {
     if (Reflect.get(globalThis, "stopped") === true) throw new Error("stopped");
     return value;

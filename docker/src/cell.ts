@@ -17,7 +17,7 @@ import { callAwaits } from "./awaits.ts";
 import { Edits, type Own, type Position, positionAt } from "./edits.ts";
 import { CellSyntaxError, findKeyword, type Reading, read, skipGap } from "./grammar.ts";
 import { readImport, readReexport, runImport } from "./imports.ts";
-import { isErased, MODULE_NAMES, span, usedNames, type Uses } from "./names.ts";
+import { descendants, isErased, MODULE_NAMES, span, usedNames, type Uses } from "./names.ts";
 import { keywordsOf, Namespaces, pathOf } from "./namespaces.ts";
 import { callTags } from "./templates.ts";
 import { assign, assignNested, nestedVars, variablesOf } from "./variables.ts";
@@ -28,7 +28,7 @@ export { CellSyntaxError, type Position };
 export type Cell = {
   /**
    * The module's source, for Bun's loader named in `loader`. Its default export runs the cell with an object's
-   * `constant(...names)`, `resumed(value)` and `value(value)`; see `Bindings` in `modules.ts`.
+   * what `modules.ts` names Bindings.
    */
   readonly module: string;
   readonly loader: "ts" | "tsx";
@@ -67,6 +67,9 @@ const OPENS = /(?:[{([]|=>|^\s*case\b.*:|^\s*default\s*:)\s*(?:\/\/.*|\/\*.*\*\/
 /** Names that cannot be given to anything else: they are properties of `globalThis` for good, or it itself. */
 const TAKEN = /^(?:undefined|NaN|Infinity|globalThis|Bun)$/;
 
+/** The properties of `import.meta` that tell the same as the names of CommonJS. */
+const META = { require: "require", __dirname: "dirname", __filename: "filename" } as const;
+
 type Named = Pick<Identifier, "name"> & { readonly start?: number | null };
 
 class CellEdit {
@@ -98,20 +101,28 @@ class CellEdit {
     if (isExpression) this.#wholeCell(span(body[0] ?? program)[1]);
     else for (const [index, statement] of body.entries()) this.#statement(statement, body[index + 1]);
     callAwaits(this.#edits, body, `${this.#own}.resumed`);
+    this.#replaceMeta();
     const directive = body.length === 0 ? directives.at(-1) : undefined;
     if (directive !== undefined) this.#value(...span(directive));
-    const own = MODULE_NAMES.filter((name) => new RegExp(`\\b${name}\\b`).test(this.source));
-    const outside = own.map((name) => `const ${this.#own}_module_${name} = ${name};`).join("");
-    const inside = own.map(
-      (name) => `let ${name} = "${name}" in globalThis ? globalThis.${name} : ${this.#own}_module_${name};`,
+    const own = MODULE_NAMES.filter((name) => new RegExp(`\\b${name}\\b`).test(this.source)).map(
+      (name) =>
+        `let ${name} = "${name}" in globalThis ? globalThis.${name} : ${this.#own}.meta.${META[name]};`,
     );
     const templates = callTags(this.#edits, body, this.#own);
-    const head = `${outside}${templates}export default async (${this.#own}) => {${inside.join("")}`;
+    const head = `${templates}export default async (${this.#own}) => {${own.join("")}`;
     const { text, original } = this.#edits.finish(
       [...this.#imports, { text: head, at: null }, ...this.#first],
       "\n}",
     );
     return { module: text, loader, names: [...this.#names], original };
+  }
+
+  /** What Bun would say of the module is not where the cell seems to be. */
+  #replaceMeta(): void {
+    if (!this.source.includes("import")) return;
+    for (const node of descendants(this.reading.program.body))
+      if (node.type === "MetaProperty" && node.meta.name === "import")
+        this.#edits.replace(...span(node), `${this.#own}.meta`);
   }
 
   #statement(node: Statement, next: Statement | undefined): void {

@@ -15,6 +15,10 @@ const ATTRIBUTES: Readonly<Record<string, string>> = { className: "class", htmlF
 class Markup {
   constructor(readonly outerHTML: string) {}
 
+  [Bun.inspect.custom](): string {
+    return this.outerHTML;
+  }
+
   toString(): string {
     return this.outerHTML;
   }

@@ -3,7 +3,9 @@
  * work. Modules are named by the id of their execution, since counts come again: after a restart, or unstored.
  */
 import { plugin } from "bun";
+import { createRequire } from "node:module";
 import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Cell } from "./cell.ts";
 import { withJsx } from "./jsx.ts";
 
@@ -15,6 +17,8 @@ type Bindings = {
   readonly resumed: <T>(value: T) => T;
   /** Takes the value of the last expression, a promise too. */
   readonly value: (value: unknown) => void;
+  /** `import.meta` of the cell. */
+  readonly meta: Readonly<Record<string, unknown>>;
 };
 type Body = (bindings: Bindings) => Promise<void>;
 /** What an element or a fragment ends with; a cell without it is spared the look for React. */
@@ -46,5 +50,26 @@ export function loadCells(): (id: number, module: string, loader: Cell["loader"]
     const loaded = (await import(`cell:${id}`)) as { readonly default: Body };
     delete modules[id];
     return loaded.default;
+  };
+}
+
+/** A cell seems to be a file where the program has started. */
+export function metaOf(folder: string, count: number): Bindings["meta"] {
+  const file = `cell-${count}.ts`;
+  const path = `${folder}/${file}`;
+  return {
+    dir: folder,
+    dirname: folder,
+    file,
+    filename: path,
+    path,
+    url: pathToFileURL(path).href,
+    main: true,
+    env: process.env,
+    require: createRequire(path),
+    resolve: (specifier: string) => {
+      const found = Bun.resolveSync(specifier, folder);
+      return found.startsWith("/") ? pathToFileURL(found).href : found;
+    },
   };
 }

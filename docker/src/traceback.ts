@@ -22,7 +22,7 @@ export type FindCell = (id: number) => CellSource | undefined;
 const CELL_FRAME = /^\s*at (?:(.*?) \()?cell:(\d+):(\d+):(\d+)\)?$/;
 /** Names that Bun gives to the function that is the cell itself. */
 const CELL_BODY = /^(?:async )?(?:default|starDefault|<anonymous>|anonymous)$/;
-const FOREIGN_FRAME = /file:\/\/\/:|(?:\(| at )(?:native|unknown|node:|bun:)/;
+const FOREIGN_FRAME = /file:\/\/\/:|<parse>|(?:\(| at )(?:native|unknown|node:|bun:)/;
 const OUR_FOLDER = `${dirname(Bun.main)}/`;
 const MAX_DEPTH = 8;
 const MAX_PARTS = 10;
@@ -116,7 +116,7 @@ const gutter = (line: number): string => `  ${String(line).padStart(4)} | `;
 function nameOf(error: unknown, look: Look): { ename: string; evalue: string } {
   try {
     const fault = buildFault(error);
-    if (fault !== null) return { ename: "SyntaxError", evalue: fault.message };
+    if (fault !== null) return { ename: fault.ename, evalue: withoutIds(fault.message, look.find) };
     if (!(error instanceof Error)) return { ename: "Thrown", evalue: inspectValue(error, false) };
     const { name, message } = error;
     if (name === "TypeError" && message === READONLY)
@@ -145,12 +145,22 @@ function stackOf(error: unknown): string[] {
   }
 }
 
-type BuildFault = { readonly message: string; readonly position: Position | null };
+/** Bun's names for modules of cells. */
+const withoutIds = (message: string, find: FindCell): string =>
+  message.replace(/\nRequire stack:[^]*/, "").replaceAll(/\/?cell:(\d+)/g, (given, id) => find(Number(id))?.label ?? given);
 
-/** Bun's own compile errors: a BuildMessage, or an AggregateError of them. */
+type BuildFault = { readonly ename: string; readonly message: string; readonly position: Position | null };
+const FAULTS: Readonly<Record<string, string>> = {
+  BuildMessage: "SyntaxError",
+  ResolveMessage: "ImportError",
+};
+
+/** What Bun says of modules that it cannot compile or find, alone or in an AggregateError. */
 function buildFault(error: unknown): BuildFault | null {
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
-  if (typeof first !== "object" || first === null || Reflect.get(first, "name") !== "BuildMessage")
-    return null;
-  return first as BuildFault;
+  const ename =
+    typeof first === "object" && first !== null ? FAULTS[String(Reflect.get(first, "name"))] : undefined;
+  if (ename === undefined) return null;
+  const { message, position } = first as BuildFault;
+  return { ename, message, position };
 }

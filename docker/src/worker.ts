@@ -15,7 +15,7 @@ import { createConsole } from "./console.ts";
 import { denoAlias, displayGlobals, inspectValue, isFromDisplay, show } from "./display.ts";
 import { turnEventLoop } from "./interruptible.ts";
 import { Lines } from "./lines.ts";
-import { loadCells } from "./modules.ts";
+import { loadCells, metaOf } from "./modules.ts";
 import { keepSource, keepValue, resultGlobals } from "./results.ts";
 import { Stdin } from "./stdin.ts";
 import { replaceStandardStreams } from "./streams.ts";
@@ -32,6 +32,7 @@ type RunCommand = Extract<Command, { type: "run" }>;
 const MAX_ERROR_TEXT = 100_000;
 const MAX_FRAMES = 200;
 
+const HOME = process.env["HOME"] ?? "/";
 const { parse } = JSON;
 const { Promise, setTimeout } = globalThis;
 const { defineProperty, getOwnPropertyDescriptor } = Object;
@@ -127,7 +128,16 @@ async function run(command: RunCommand): Promise<void> {
     const body = await load(cell.id, module, loader);
     let value: unknown;
     returnChanges();
-    await within(cell, () => body({ constant, resumed, value: (given) => void (value = given) }));
+    await within(cell, () =>
+      body({
+        constant,
+        resumed,
+        value: (given) => void (value = given),
+        get meta() {
+          return metaOf(HOME, command.count);
+        },
+      }),
+    );
     if (running !== cell) return;
     makeWhole();
     // What `display` returns is not a value to show: it has been shown.
@@ -262,7 +272,7 @@ Bun.sleepSync = (ms: number) => void Atomics.wait(new Int32Array(new SharedArray
 if (process.env["BUN_SANDBOX_DENO_ALIAS"] === "1") Object.assign(globalThis, { Deno: denoAlias(display) });
 // Under memory pressure the kernel must choose this process, and all that it starts, before the supervisor.
 writeFileSync("/proc/self/oom_score_adj", "1000");
-process.chdir(process.env["HOME"] ?? "/");
+process.chdir(HOME);
 
 const lines = new Lines();
 void Bun.connect({

@@ -197,6 +197,23 @@ def test_a_long_silence_does_not_end_a_cell(notebook: Notebook) -> None:
     assert notebook.value("await Bun.sleep(13_000); 'patient'") == '"patient"'
 
 
+def test_a_time_limit_ends_the_cell_and_keeps_the_variables(notebook: Notebook) -> None:
+    notebook.run("var lasting = 8")
+    reply, published = notebook.run(
+        "%timeout 100ms\nsetTimeout(() => { while (true) {} }); await new Promise(() => {})"
+    )
+    assert (reply["status"], reply["ename"]) == ("error", "TimeoutError")
+    assert text(published) == "Cells may run 0.1 s.\n"
+    notebook.run("%timeout off")
+    assert notebook.value("await Bun.sleep(200), lasting") == "8"
+
+
+def test_an_unknown_magic_names_the_nearest(notebook: Notebook) -> None:
+    reply, _ = notebook.run("%timout 5\n1")
+    assert (reply["status"], reply["ename"]) == ("error", "UsageError")
+    assert "%timeout" in reply["evalue"]
+
+
 # -- losses ------------------------------------------------------------------------------------------------------------
 
 
