@@ -53,6 +53,9 @@ def reference() -> str:
     return f"{REPOSITORY}:{__version__}-{digest.hexdigest()[:12]}"
 
 
+_TEST_SUFFIXES = (".test.ts", ".harness.ts")
+
+
 def official_base() -> str:
     """Return the pinned official image that the Dockerfile names as its base."""
     text = (DOCKER_CONTEXT / "Dockerfile").read_text("utf-8")
@@ -64,7 +67,7 @@ def official_base() -> str:
 
 def context_files() -> Iterator[tuple[str, bytes]]:
     """Yield name and content of every file that the Dockerfile copies, in a fixed order."""
-    sources = (path for path in DOCKER_CONTEXT.glob("src/*.ts") if not path.name.endswith(".test.ts"))
+    sources = (path for path in DOCKER_CONTEXT.glob("src/**/*.ts") if not path.name.endswith(_TEST_SUFFIXES))
     for path in (*(DOCKER_CONTEXT / name for name in _CONTEXT_FILES), *sorted(sources)):
         yield path.relative_to(DOCKER_CONTEXT).as_posix(), path.read_bytes()
 

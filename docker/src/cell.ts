@@ -13,14 +13,14 @@ import type {
   Node,
   Statement,
 } from "@babel/types";
-import { callAwaits } from "./awaits.ts";
-import { Edits, type Own, type Position, positionAt } from "./edits.ts";
-import { CellSyntaxError, findKeyword, type Reading, read, skipGap } from "./grammar.ts";
-import { readImport, readReexport, runImport } from "./imports.ts";
-import { descendants, isErased, MODULE_NAMES, span, usedNames, type Uses } from "./names.ts";
-import { keywordsOf, Namespaces, pathOf } from "./namespaces.ts";
-import { callTags } from "./templates.ts";
-import { assign, assignNested, nestedVars, variablesOf } from "./variables.ts";
+import { callAwaits } from "./cell/awaits.ts";
+import { Edits, type Own, type Position, positionAt } from "./cell/edits.ts";
+import { CellSyntaxError, findKeyword, type Reading, read, skipGap } from "./cell/grammar.ts";
+import { readImport, readReexport, runImport } from "./cell/imports.ts";
+import { descendants, isErased, MODULE_NAMES, span, usedNames, type Uses } from "./cell/names.ts";
+import { keywordsOf, Namespaces, pathOf } from "./cell/namespaces.ts";
+import { callTags } from "./cell/templates.ts";
+import { assign, assignNested, nestedVars, variablesOf } from "./cell/variables.ts";
 import type { Completeness } from "./wire.ts";
 
 export { CellSyntaxError, type Position };

@@ -3,9 +3,9 @@
  *
  * Law: whatever the value is, however hostile its getters, the outcome is a bundle or an error of the cell.
  */
-import { guess } from "./guess.ts";
-import { image } from "./image.ts";
-import { DISPLAY, readBundle, readMetadata, Rich, type Shown, shownAs, withText } from "./mime.ts";
+import { guess } from "./display/guess.ts";
+import { image } from "./display/image.ts";
+import { DISPLAY, readBundle, readMetadata, Rich, type Shown, shownAs, withText } from "./display/mime.ts";
 import {
   apply,
   assign,
@@ -17,12 +17,12 @@ import {
   randomUUID,
   weakAdd,
   weakHas,
-} from "./primordials.ts";
-import { tableOf, type TableOptions, type TableRows } from "./table.ts";
-import { inspectValue, type Trace } from "./text.ts";
+} from "./worker/primordials.ts";
+import { tableOf, type TableOptions, type TableRows } from "./display/table.ts";
+import { inspectValue, type Trace } from "./display/text.ts";
 import type { ClearEvent, DisplayEvent, MimeBundle } from "./wire.ts";
 
-export { inspectValue } from "./text.ts";
+export { inspectValue } from "./display/text.ts";
 
 export type DisplayOptions = {
   /** The value already is a MIME bundle. */

@@ -5,11 +5,11 @@
  * Law: nothing of user code runs before this process is out of its reach.
  */
 import { chmodSync } from "node:fs";
-import { Lifeline } from "./lifeline.ts";
-import { hideFromSameUser } from "./linux.ts";
+import { Lifeline } from "./supervisor/lifeline.ts";
+import { hideFromSameUser } from "./supervisor/linux.ts";
 import { Repl } from "./repl.ts";
 import { type Handler, MAX_BODY_BYTES, Server } from "./server.ts";
-import { readSettings } from "./settings.ts";
+import { readSettings } from "./supervisor/settings.ts";
 
 const settings = readSettings(process.env);
 hideFromSameUser();

@@ -3,7 +3,7 @@ import { afterAll, beforeEach } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Limits } from "./ending.ts";
+import type { Limits } from "./supervisor/ending.ts";
 import { Repl } from "./repl.ts";
 import type { EndEvent, Event, ExecuteRequest, LateEvent } from "./wire.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { describeEnd } from "./ending.ts";
-import { Lines, LineTooLong, MAX_LINE } from "./lines.ts";
-import { readReport } from "./report.ts";
-import { readSettings } from "./settings.ts";
-import { Transcript } from "./transcript.ts";
+import { describeEnd } from "./supervisor/ending.ts";
+import { Lines, LineTooLong, MAX_LINE } from "./supervisor/lines.ts";
+import { readReport } from "./supervisor/report.ts";
+import { readSettings } from "./supervisor/settings.ts";
+import { Transcript } from "./supervisor/transcript.ts";
 import type { EndEvent } from "./wire.ts";
 
 describe("reports of a hostile worker", () => {

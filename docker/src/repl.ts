@@ -3,11 +3,11 @@
  *
  * Law: every execution ends with exactly one `end`, and a lost state is always said aloud.
  */
-import { Child, type ExitStatus } from "./child.ts";
-import { describeEnd, describeExit, type Limits } from "./ending.ts";
-import { Execution } from "./execution.ts";
-import { endOthers, outOfMemoryKills, signalDescendants, usageOfOthers } from "./linux.ts";
-import { Questions } from "./questions.ts";
+import { Child, type ExitStatus } from "./supervisor/child.ts";
+import { describeEnd, describeExit, type Limits } from "./supervisor/ending.ts";
+import { Execution } from "./supervisor/execution.ts";
+import { endOthers, outOfMemoryKills, signalDescendants, usageOfOthers } from "./supervisor/linux.ts";
+import { Questions } from "./supervisor/questions.ts";
 import type {
   Answer,
   Command,

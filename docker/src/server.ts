@@ -6,7 +6,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { Busy, type Repl } from "./repl.ts";
-import { Transcript } from "./transcript.ts";
+import { Transcript } from "./supervisor/transcript.ts";
 import { type Event, type ExecuteRequest, PROTOCOL, type Question } from "./wire.ts";
 
 /** Largest body of a request; a cell is text that a person typed. */

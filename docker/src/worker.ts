@@ -8,19 +8,19 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { writeFileSync } from "node:fs";
 import { prepare } from "./cell.ts";
-import { answer, remember } from "./answers.ts";
-import { restoreBuiltIns, returnChanges } from "./builtins.ts";
-import { Channel } from "./channel.ts";
-import { createConsole } from "./console.ts";
+import { answer, remember } from "./worker/answers.ts";
+import { restoreBuiltIns, returnChanges } from "./worker/builtins.ts";
+import { Channel } from "./worker/channel.ts";
+import { createConsole } from "./worker/console.ts";
 import { denoAlias, displayGlobals, inspectValue, isFromDisplay, show } from "./display.ts";
-import { turnEventLoop } from "./interruptible.ts";
-import { Lines } from "./lines.ts";
-import { loadCells, metaOf } from "./modules.ts";
-import { keepSource, keepValue, resultGlobals } from "./results.ts";
-import { Stdin } from "./stdin.ts";
-import { replaceStandardStreams } from "./streams.ts";
-import { guardTimers } from "./timers.ts";
-import { type CellSource, describeError, startedBy } from "./traceback.ts";
+import { turnEventLoop } from "./worker/interruptible.ts";
+import { Lines } from "./supervisor/lines.ts";
+import { loadCells, metaOf } from "./worker/modules.ts";
+import { keepSource, keepValue, resultGlobals } from "./worker/results.ts";
+import { Stdin } from "./worker/stdin.ts";
+import { replaceStandardStreams } from "./worker/streams.ts";
+import { guardTimers } from "./worker/timers.ts";
+import { type CellSource, describeError, startedBy } from "./worker/traceback.ts";
 import type { Command, OutputEvent, Report } from "./wire.ts";
 
 /** What `child.ts` opens for a worker. */

@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { denoAlias, displayGlobals, isFromDisplay, show, toBundle } from "./display.ts";
-import { readReport } from "./report.ts";
-import type { ClearEvent, DisplayEvent } from "./wire.ts";
+import { denoAlias, displayGlobals, isFromDisplay, show, toBundle } from "../display.ts";
+import { readReport } from "../supervisor/report.ts";
+import type { ClearEvent, DisplayEvent } from "../wire.ts";
 
 const DISPLAY = Symbol.for("Jupyter.display");
 const events: (DisplayEvent | ClearEvent)[] = [];
@@ -223,7 +223,7 @@ describe("Jupyter", () => {
 
 test("a cell that breaks the language breaks itself only", () => {
   const code = `
-    import { displayGlobals, toBundle } from ${JSON.stringify(join(import.meta.dir, "display.ts"))};
+    import { displayGlobals, toBundle } from ${JSON.stringify(join(import.meta.dir, "../display.ts"))};
     const { stringify } = JSON;
     const events = [];
     const { display, html, image } = displayGlobals((event) => events[events.length] = event, () => true);

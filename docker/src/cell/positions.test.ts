@@ -1,7 +1,7 @@
 /** Where errors are told, and how they find the way back from a module to its cell. */
 import { describe, expect, test } from "bun:test";
-import { prepare } from "./cell.ts";
-import { throwAt, withFiles } from "./cell.harness.ts";
+import { prepare } from "../cell.ts";
+import { throwAt, withFiles } from "./session.harness.ts";
 
 withFiles();
 

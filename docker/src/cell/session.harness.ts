@@ -10,7 +10,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Cell, prepare } from "./cell.ts";
+import { type Cell, prepare } from "../cell.ts";
 
 const FILES = {
   "m.ts":

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { displayGlobals, toBundle } from "./display.ts";
-import type { DisplayEvent } from "./wire.ts";
+import { displayGlobals, toBundle } from "../display.ts";
+import type { DisplayEvent } from "../wire.ts";
 
 const { display, Jupyter } = displayGlobals(
   (event) => void (shown = event as DisplayEvent),

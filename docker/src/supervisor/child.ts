@@ -11,7 +11,7 @@ import { Lines } from "./lines.ts";
 import { neverBlock, pipe, socketPair } from "./linux.ts";
 import { Pump } from "./pump.ts";
 import { readReport } from "./report.ts";
-import type { Command, Report } from "./wire.ts";
+import type { Command, Report } from "../wire.ts";
 
 export type ChildEvents = {
   /** `cell` is null for what was printed past the worker: by native code and by processes that it started. */
@@ -31,7 +31,7 @@ export type InputAnswer = {
 /** In the image both programs are bundles in one folder, and what a bundle says of its files is where they once were. */
 const WORKER = Bun.main.endsWith("/main.js")
   ? `${dirname(Bun.main)}/worker.js`
-  : `${import.meta.dir}/worker.ts`;
+  : `${dirname(import.meta.dir)}/worker.ts`;
 const PIPE_BYTES = 1 << 20;
 /** How long a worker may leave a command unread. */
 const SEND_MS = 5000;

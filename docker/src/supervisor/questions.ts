@@ -1,5 +1,5 @@
 /** What the worker was asked and has not answered yet. */
-import type { Answer } from "./wire.ts";
+import type { Answer } from "../wire.ts";
 
 /** Whoever types does not wait longer; a cell may hold the worker for ever. */
 const PATIENCE_MS = 1000;

@@ -19,7 +19,7 @@ import {
   nextEntry,
   replaceAll,
   toISOString,
-} from "./primordials.ts";
+} from "../worker/primordials.ts";
 import { clip, inspectLine, more } from "./text.ts";
 
 export type TableOptions = {

@@ -4,9 +4,9 @@
  * Frames of cells read `Cell [3], line 4`; frames of files and packages stay as they are; ours are hidden.
  */
 import { dirname } from "node:path";
-import { CellSyntaxError, type Position } from "./cell.ts";
-import { inspectValue } from "./display.ts";
-import type { ErrorEvent } from "./wire.ts";
+import { CellSyntaxError, type Position } from "../cell.ts";
+import { inspectValue } from "../display.ts";
+import type { ErrorEvent } from "../wire.ts";
 
 /** What is known of a cell that ran: its name, its text, and the way back from a position in its module. */
 export type CellSource = {
@@ -147,7 +147,9 @@ function stackOf(error: unknown): string[] {
 
 /** Bun's names for modules of cells. */
 const withoutIds = (message: string, find: FindCell): string =>
-  message.replace(/\nRequire stack:[^]*/, "").replaceAll(/\/?cell:(\d+)/g, (given, id) => find(Number(id))?.label ?? given);
+  message
+    .replace(/\nRequire stack:[^]*/, "")
+    .replaceAll(/\/?cell:(\d+)/g, (given, id) => find(Number(id))?.label ?? given);
 
 type BuildFault = { readonly ename: string; readonly message: string; readonly position: Position | null };
 const FAULTS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /** Pure: the environment of the container → the supervisor's settings. A wrong value stops the start, with its name. */
 import type { Limits } from "./ending.ts";
-import type { Identity } from "./server.ts";
+import type { Identity } from "../server.ts";
 
 export type Settings = {
   readonly limits: Limits;

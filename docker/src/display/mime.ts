@@ -1,5 +1,5 @@
 /** MIME bundles as a notebook takes them: which keys, which values, how large, and never without text/plain. */
-import type { MimeBundle } from "./wire.ts";
+import type { MimeBundle } from "../wire.ts";
 import { clip, thousands } from "./text.ts";
 import {
   Number,
@@ -18,7 +18,7 @@ import {
   split,
   stringify,
   toBase64,
-} from "./primordials.ts";
+} from "../worker/primordials.ts";
 
 /** A bundle, and by MIME type what a front end needs beside it, such as the size of an image. */
 export type Shown = { readonly data: MimeBundle; readonly metadata: Readonly<Record<string, unknown>> };

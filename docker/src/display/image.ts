@@ -1,5 +1,5 @@
 /** Bytes of an image → its bundle, and `image()` around that. */
-import { MAX_LINE } from "./lines.ts";
+import { MAX_LINE } from "../supervisor/lines.ts";
 import { bytesOf, Rich, type Shown, shownAs } from "./mime.ts";
 import {
   Uint8Array,
@@ -20,7 +20,7 @@ import {
   slice,
   statSync,
   toBase64,
-} from "./primordials.ts";
+} from "../worker/primordials.ts";
 import { clip, thousands } from "./text.ts";
 
 export type ImageOptions = {

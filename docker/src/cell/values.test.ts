@@ -1,6 +1,6 @@
 /** What a cell imports, exports, shows and names. */
 import { describe, expect, test } from "bun:test";
-import { cellsOf, fail, hold, inNewSession, run, withFiles } from "./cell.harness.ts";
+import { cellsOf, fail, hold, inNewSession, run, withFiles } from "./session.harness.ts";
 
 withFiles();
 

@@ -2,7 +2,7 @@
  * Pure: one line from the worker → a report, or an error. The worker is hostile, so nothing is taken as it comes: the
  * outcome is built field by field from what was checked.
  */
-import type { Answer, Completion, MimeBundle, OutputEvent, Report } from "./wire.ts";
+import type { Answer, Completion, MimeBundle, OutputEvent, Report } from "../wire.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type WorkerEvent = Extract<Report, { type: "output" }>["event"];

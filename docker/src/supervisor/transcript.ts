@@ -1,5 +1,5 @@
 /** Pure: the events of one execution → the one JSON object that a person with curl gets. */
-import type { EndEvent, Event, MimeBundle } from "./wire.ts";
+import type { EndEvent, Event, MimeBundle } from "../wire.ts";
 
 export type Summary = Omit<EndEvent, "type"> & {
   readonly stdout: string;

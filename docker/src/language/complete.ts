@@ -41,7 +41,7 @@ import {
   valueAt,
 } from "./expression.ts";
 import { type Declared, signatureOf } from "./inspect.ts";
-import type { Completion, Completions } from "./wire.ts";
+import type { Completion, Completions } from "../wire.ts";
 
 type Names = ReadonlyMap<string, Declared>;
 

@@ -40,8 +40,8 @@ import {
   unbound,
   valueAt,
 } from "./expression.ts";
-import { boundNames } from "./names.ts";
-import type { Inspection } from "./wire.ts";
+import { boundNames } from "../cell/names.ts";
+import type { Inspection } from "../wire.ts";
 
 /** A name that a cell declared. */
 export type Declared = {

@@ -28,7 +28,7 @@ import {
   bodyOf,
   headersOf,
   hasBeenRead,
-} from "./primordials.ts";
+} from "../worker/primordials.ts";
 import { tableOf } from "./table.ts";
 
 const VEGA_SCHEMA = /^https?:\/\/vega\.github\.io\/schema\/(vega|vega-lite)\/v(\d{1,3})(?:\.\d+)*\.json/;

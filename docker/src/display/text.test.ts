@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { inspectValue } from "./display.ts";
+import { inspectValue } from "../display.ts";
 import { thousands } from "./text.ts";
 
 const range = <Value>(length: number, at: (index: number) => Value) =>

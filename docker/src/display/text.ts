@@ -34,7 +34,7 @@ import {
   setValues,
   slice,
   tagOf,
-} from "./primordials.ts";
+} from "../worker/primordials.ts";
 
 /** Longest text, in UTF-16 units. Even as nothing but brackets it stays below what a report may hold. */
 export const MAX_TEXT = 1 << 17;

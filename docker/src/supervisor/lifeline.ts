@@ -4,7 +4,7 @@
  *
  * Law: however the kernel ends, its side of the connection closes, and the sandbox with it.
  */
-import { type LateEvent, PROTOCOL } from "./wire.ts";
+import { type LateEvent, PROTOCOL } from "../wire.ts";
 
 /** How long a sandbox that was started by a kernel waits for it in the beginning. */
 const PATIENCE_MS = 15_000;

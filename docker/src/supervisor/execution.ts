@@ -3,7 +3,7 @@
  *
  * Law: it shows its outputs in the order in which they happened, and no more of them than a cell may.
  */
-import type { Event, ExecuteRequest, Outcome, OutputEvent } from "./wire.ts";
+import type { Event, ExecuteRequest, Outcome, OutputEvent } from "../wire.ts";
 import { outOfMemoryKills, type Usage, usageOfOthers } from "./linux.ts";
 
 /** Text is collected this long, so that a flood of short lines becomes few events. */

@@ -6,7 +6,7 @@ import { plugin } from "bun";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Cell } from "./cell.ts";
+import type { Cell } from "../cell.ts";
 import { withJsx } from "./jsx.ts";
 
 /** What the code of a cell calls where `cell.ts` has changed it. */

@@ -1,6 +1,6 @@
 /** Pure: why an execution ended → the sentence that the user reads. */
 import type { ExitStatus } from "./child.ts";
-import type { EndEvent, Outcome } from "./wire.ts";
+import type { EndEvent, Outcome } from "../wire.ts";
 
 /** 0 for no limit. */
 export type Limits = {

@@ -1,6 +1,6 @@
 /** What persists of the declarations of a cell, and how. */
 import { describe } from "bun:test";
-import { fail, hold, withFiles } from "./cell.harness.ts";
+import { fail, hold, withFiles } from "./session.harness.ts";
 
 withFiles();
 

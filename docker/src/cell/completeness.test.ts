@@ -1,7 +1,7 @@
 /** Whether a front end should wait for more of a cell. */
 import { describe, expect, test } from "bun:test";
-import { completeness } from "./cell.ts";
-import { cellsOf } from "./cell.harness.ts";
+import { completeness } from "../cell.ts";
+import { cellsOf } from "./session.harness.ts";
 
 describe("is_complete:", () => {
   test.each(

@@ -1,8 +1,8 @@
 /** Questions about code, answered from the live session. */
-import { complete } from "./complete.ts";
-import { completeness } from "./cell.ts";
-import { type Declared, declarations, inspect } from "./inspect.ts";
-import type { Answer, Question } from "./wire.ts";
+import { complete } from "../language/complete.ts";
+import { completeness } from "../cell.ts";
+import { type Declared, declarations, inspect } from "../language/inspect.ts";
+import type { Answer, Question } from "../wire.ts";
 
 const declared = new Map<string, Declared>();
 let unread: (readonly [code: string, cell: string])[] = [];

@@ -5,10 +5,10 @@
  * and bytes are moved by index.
  */
 import { writeSync } from "node:fs";
-import { FRAME_KINDS, HEADER_BYTES, MAX_FRAME_BYTES } from "./frames.ts";
-import { MAX_LINE } from "./lines.ts";
+import { FRAME_KINDS, HEADER_BYTES, MAX_FRAME_BYTES } from "../supervisor/frames.ts";
+import { MAX_LINE } from "../supervisor/lines.ts";
 import { slice } from "./primordials.ts";
-import type { Report } from "./wire.ts";
+import type { Report } from "../wire.ts";
 
 const { stringify } = JSON;
 const { min } = Math;
