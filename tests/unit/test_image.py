@@ -46,7 +46,14 @@ def test_tests_are_not_part_of_the_image(context: Path) -> None:
 def test_archive_holds_what_the_dockerfile_copies() -> None:
     with tarfile.open(fileobj=image.context_archive()) as archive:
         names = set(archive.getnames())
-    assert {"Dockerfile", "package.json", "package-lock.json", "src/main.ts", "src/worker.ts", "src/worker/channel.ts"} <= names
+    assert {
+        "Dockerfile",
+        "package.json",
+        "package-lock.json",
+        "src/main.ts",
+        "src/worker.ts",
+        "src/worker/channel.ts",
+    } <= names
     assert not any(name.endswith(".test.ts") for name in names)
 
 
