@@ -159,6 +159,19 @@ class Kernel:
                 return Execution(perf_counter() - sent, idle_seconds, result, "".join(stdout), len(stdout))
         raise self._failure(f"did not finish a cell in {DEADLINE_S:.0f} s: {code}")
 
+    def interrupt(self, code: str) -> float:
+        """Run a cell, interrupt it once it prints, and return the seconds from then to its status idle."""
+        interrupted: float | None = None
+        for channel, message in self._answers(self.send(code), DEADLINE_S):
+            content = message["content"]
+            match channel, message["msg_type"]:
+                case "iopub", "stream" if interrupted is None:
+                    interrupted = perf_counter()
+                    self._manager.interrupt_kernel()
+                case "iopub", "status" if content["execution_state"] == "idle" and interrupted is not None:
+                    return perf_counter() - interrupted
+        raise self._failure(f"did not leave a cell in {DEADLINE_S:.0f} s: {code}")
+
     def _send(self, message_type: str, content: dict[str, Any]) -> str:
         message = self._manager.session.send(self._shell, message_type, content)
         assert message is not None

@@ -25,6 +25,23 @@ PRINT_LINES = {
     "python": f"for i in range({LINES}): print(f'line {{i}}')",
     "typescript": f"for (let i = 0; i < {LINES}; i++) console.log(`line ${{i}}`)",
 }
+ENDLESS = {
+    "python": {
+        "loop": "while True: pass",
+        "sleep": "import time; time.sleep(600)",
+    },
+    "typescript": {
+        "loop": "while (true) {}",
+        "loop after a wait": "await Bun.sleep(1); while (true) {}",
+        "loop in a timer": "setTimeout(() => { while (true) {} }); await new Promise(() => {})",
+        "sleep": "await Bun.sleep(600_000)",
+        "child": "await Bun.spawn([process.execPath, '-e', 'while (true) {}']).exited",
+    },
+}
+"""Cells without an end; each is put behind a print that tells that it runs."""
+PRINT = {"python": "print('on')\n", "typescript": "console.log('on')\n"}
+KEEP = {"python": "kept = 41", "typescript": "let kept = 41"}
+INTERRUPTS = 10
 PRINTED = "".join(f"line {i}\n" for i in range(LINES))
 
 
@@ -82,6 +99,20 @@ def lines(name: str) -> Sample:
     return Sample(execution.idle_seconds * 1e3, details, fault)
 
 
+def interrupt(name: str) -> Sample:
+    """Milliseconds from the interrupt of an endless cell to idle, variables kept; the median of ten of each kind."""
+    with _warmed_up(name) as kernel:
+        kernel.execute(KEEP[kernel.language])
+        taken = {
+            kind: [kernel.interrupt(PRINT[kernel.language] + code) * 1e3 for _ in range(INTERRUPTS)]
+            for kind, code in ENDLESS[kernel.language].items()
+        }
+        kept = kernel.execute("kept + 1").result
+    fault = None if kept is not None and "42" in kept else "variables lost"
+    every = [milliseconds for kind in taken.values() for milliseconds in kind]
+    return Sample(median(every), {f"{kind} ms": median(taken[kind]) for kind in taken}, fault)
+
+
 def memory(name: str) -> Sample:
     """Megabytes (10^6 bytes) of PSS of the kernel and its sandbox, after one cell and 2 s of idle."""
     with launched(name) as kernel:
@@ -111,6 +142,7 @@ MEASURES = (
     Measure("launch", "launch → first result", "ms", Target(1.5), 9, launch),
     Measure("warm", "warm round trip of `1+1`", "ms", Target(1.0), 5, warm),
     Measure("lines", "100,000 lines at 1 CPU", "ms", Target(1.0), 5, lines),
+    Measure("interrupt", "interrupt → idle", "ms", Target(50.0, absolute=True), 3, interrupt),
     Measure("memory", "idle memory (PSS)", "MB", Target(130.0, absolute=True), 3, memory),
     Measure("burst", "8 kernels at once → last first result", "ms", Target(2.5), 5, burst),
 )

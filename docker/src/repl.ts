@@ -6,7 +6,8 @@
 import { Child, type ExitStatus } from "./supervisor/child.ts";
 import { describeEnd, describeExit, type Limits } from "./supervisor/ending.ts";
 import { Execution } from "./supervisor/execution.ts";
-import { endOthers, outOfMemoryKills, signalDescendants, usageOfOthers } from "./supervisor/linux.ts";
+import { breakLeftovers, climb } from "./supervisor/ladder.ts";
+import { endOthers, outOfMemoryKills, usageOfOthers } from "./supervisor/linux.ts";
 import { Questions } from "./supervisor/questions.ts";
 import type {
   Answer,
@@ -23,13 +24,6 @@ import type {
 /** The sandbox already runs a cell, or belongs to another session. */
 export class Busy extends Error {}
 
-/** The rungs of the interrupt ladder, from the command that a waiting worker obeys to the signal that nothing survives. */
-const SIGNAL_MS = 15;
-const REPEAT_MS = 100;
-const KILL_CHILDREN_MS = 250;
-const KILL_MS = 1000;
-/** So long a cell may stay unread after one that was interrupted. */
-const LEFTOVERS_MS = 250;
 const RETRY_START_MS = 5;
 const MEMORY_WATCH_MS = 50;
 const START_MS = 10_000;
@@ -86,21 +80,11 @@ export class Repl {
       this.#watch(execution, request.timeout_ms);
       const { code, count, color, store_history, allow_stdin } = request;
       const run: Command = { type: "run", id: execution.id, code, count, color, store_history, allow_stdin };
-      this.#child?.send(run);
-      if (this.#last?.signalled) this.#breakLeftovers(execution, run);
+      const child = this.#child;
+      child?.send(run);
+      if (child !== null && this.#last?.signalled) breakLeftovers(child, execution, run);
     });
     return promise;
-  }
-
-  /** What was broken off may have begun anew, as a request that is sent again, and would hold up the next cell. */
-  #breakLeftovers(execution: Execution, run: Command): void {
-    execution.timers.push(
-      setInterval(() => {
-        if (execution.begun || execution.stop !== null) return;
-        this.#child?.signal("SIGINT");
-        this.#child?.send(run);
-      }, LEFTOVERS_MS),
-    );
   }
 
   /** Ends the running cell, if there is one: politely first, so that the session's variables survive. */
@@ -116,23 +100,7 @@ export class Repl {
     }
     const child = this.#child;
     if (child === null) return true;
-    for (const [id, { blocking }] of execution.inputs)
-      if (blocking) child.answerInput({ id, value: null, interrupted: true });
-    child.send({ type: "interrupt", id: execution.id });
-    const asked = performance.now();
-    const signal = (): void => {
-      execution.signalled = true;
-      const patient = performance.now() - asked < KILL_CHILDREN_MS;
-      signalDescendants(child.pid, patient ? "SIGINT" : "SIGKILL");
-      child.signal("SIGINT");
-      if (execution.settling !== null) this.#settle(execution);
-    };
-    execution.timers.push(
-      // A worker that has not read the cell is held by an earlier one, or about to read it, which must not be broken.
-      setTimeout(() => execution.begun && signal(), SIGNAL_MS),
-      setInterval(signal, REPEAT_MS),
-      setTimeout(() => child.signal("SIGKILL"), KILL_MS),
-    );
+    climb(child, execution, () => this.#settle(execution));
     return true;
   }
 
