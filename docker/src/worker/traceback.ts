@@ -28,7 +28,9 @@ const MAX_DEPTH = 8;
 const MAX_PARTS = 10;
 /** What the engine says of an assignment to a constant, and what TypeScript says (TS2588). */
 const READONLY = "Attempted to assign to readonly property.";
-const NAME_AT = /^(?:\[?\{?\s*)?([\p{ID_Start}$_][\p{ID_Continue}$]*)/u;
+const TARGET_AT = /^(?:\+\+|--)?\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:[^\w\s.([]*=|\+\+|--)/u;
+/** Names that are not those of properties, nor of objects whose properties are assigned to. */
+const NAMES = /(?<![.\p{ID_Continue}$])[\p{ID_Start}$_][\p{ID_Continue}$]*(?![\p{ID_Continue}$]|\s*[.([])/gu;
 
 type Paint = (code: string, text: string) => string;
 type Look = { readonly running: CellSource; readonly find: FindCell; readonly paint: Paint };
@@ -127,14 +129,19 @@ function nameOf(error: unknown, look: Look): { ename: string; evalue: string } {
   }
 }
 
+/** The engine does not name the constant, so it is looked for where the error is. */
 function constantMessage(error: Error, { find }: Look): string {
   const place = placeOf(stackOf(error)[0] ?? "", find);
   if (place === null) return READONLY;
   const { line, column } = place.position;
-  const rest = (place.cell.source.split(/\r?\n/)[line - 1] ?? "").slice(column - 1);
-  const name = NAME_AT.exec(rest)?.[1];
-  return name === undefined ? READONLY : `Cannot assign to '${name}' because it is a constant.`;
+  const text = place.cell.source.split(/\r?\n/)[line - 1] ?? "";
+  const target = TARGET_AT.exec(text.slice(column - 1))?.[1] ?? "";
+  const names = isConstant(target) ? [target] : [...new Set(text.match(NAMES))].filter(isConstant);
+  return names.length === 1 ? `Cannot assign to '${names[0]}' because it is a constant.` : READONLY;
 }
+
+const isConstant = (name: string): boolean =>
+  Object.getOwnPropertyDescriptor(globalThis, name)?.writable === false;
 
 function stackOf(error: unknown): string[] {
   try {
