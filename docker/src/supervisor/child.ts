@@ -119,9 +119,11 @@ export class Child {
     const channel = new Pump(fd, async (bytes) => {
       try {
         const arrived = frames.feed(bytes);
-        await this.#drain();
-        arrived.forEach(receive);
-        return arrived.every(({ kind }) => kind === FRAME_KINDS.stdout || kind === FRAME_KINDS.stderr);
+        for (const frame of arrived) {
+          if (frame.isBehindStreams || !isText(frame)) await this.#drain();
+          receive(frame);
+        }
+        return arrived.every(isText);
       } catch {
         // Not a frame of ours: user code wrote to the pipe, and nothing that follows can be trusted.
         this.signal("SIGKILL");
@@ -143,3 +145,5 @@ export class Child {
     for (const pump of this.#printed) if (pump.behind) await pump.drain();
   }
 }
+
+const isText = ({ kind }: Frame): boolean => kind === FRAME_KINDS.stdout || kind === FRAME_KINDS.stderr;

@@ -8,7 +8,15 @@
 
 export const FRAME_KINDS = { stdout: 1, stderr: 2, reportStart: 3, reportMore: 4 } as const;
 type Kind = (typeof FRAME_KINDS)[keyof typeof FRAME_KINDS];
-export type Frame = { readonly kind: Kind; readonly cell: number; readonly bytes: Uint8Array };
+export type Frame = {
+  readonly kind: Kind;
+  readonly isBehindStreams: boolean;
+  readonly cell: number;
+  readonly bytes: Uint8Array;
+};
+
+/** Added to the kind of text before which something waited in the standard streams, and comes first. */
+export const BEHIND_STREAMS = 0x80;
 
 /** Kind (1 byte), cell (4), length of what follows (2). */
 export const HEADER_BYTES = 7;
@@ -28,12 +36,14 @@ export class FrameReader {
     const frames: Frame[] = [];
     let at = 0;
     while (at + HEADER_BYTES <= bytes.length) {
-      const kind = view.getUint8(at);
+      const first = view.getUint8(at);
+      const kind = first & ~BEHIND_STREAMS;
       const end = at + HEADER_BYTES + view.getUint16(at + 5, true);
       if (!isKind(kind) || end - at > MAX_FRAME_BYTES) throw new UnlawfulFrame("no frame of ours");
       if (end > bytes.length) break;
       frames.push({
         kind,
+        isBehindStreams: first !== kind,
         cell: view.getUint32(at + 1, true),
         bytes: bytes.subarray(at + HEADER_BYTES, end),
       });

@@ -4,20 +4,18 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const libc = dlopen("libc.so.6", {
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
-  ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
   socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
   pipe2: { args: ["ptr", "i32"], returns: "i32" },
   waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
 }).symbols;
 
-/** From <fcntl.h>, <sys/ioctl.h>, <sys/prctl.h>, <sys/socket.h> and <sys/wait.h>; the same on x86_64 and aarch64. */
+/** From <fcntl.h>, <sys/prctl.h>, <sys/socket.h> and <sys/wait.h>; the same on x86_64 and aarch64. */
 const O_CLOEXEC = 0o2000000;
 const F_SETPIPE_SZ = 1031;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
-const FIONREAD = 0x541b;
 const PR_SET_DUMPABLE = 4;
 const WNOHANG = 1;
 const AF_UNIX = 1;
@@ -53,13 +51,6 @@ export function socketPair(): { readonly ours: number; readonly theirs: number }
 /** Makes writes to a full pipe fail with EAGAIN instead of waiting. */
 export function neverBlock(fd: number): void {
   check("fcntl(F_SETFL)", libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK));
-}
-
-/** Bytes that wait in a pipe. */
-export function waiting(fd: number): number {
-  const bytes = new Int32Array(1);
-  check("ioctl(FIONREAD)", libc.ioctl(fd, FIONREAD, ptr(bytes)));
-  return bytes[0] ?? 0;
 }
 
 /** Closes this process's memory, environment and descriptors to other processes of the same user (prctl(2)). */

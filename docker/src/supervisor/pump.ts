@@ -1,6 +1,6 @@
 /** Reads one pipe for as long as anybody holds its other end, and hands on what arrives, in order. */
 import { closeSync } from "node:fs";
-import { waiting } from "./linux.ts";
+import { waiting } from "../waiting.ts";
 
 /** A background process that never stops printing must not hold back what waits for the drain. */
 const MAX_DRAIN_MS = 250;

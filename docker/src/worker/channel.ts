@@ -5,9 +5,10 @@
  * and bytes are moved by index.
  */
 import { writeSync } from "node:fs";
-import { FRAME_KINDS, HEADER_BYTES, MAX_FRAME_BYTES } from "../supervisor/frames.ts";
+import { BEHIND_STREAMS, FRAME_KINDS, HEADER_BYTES, MAX_FRAME_BYTES } from "../supervisor/frames.ts";
 import { MAX_LINE } from "../supervisor/lines.ts";
 import { slice } from "./primordials.ts";
+import { waiting } from "../waiting.ts";
 import type { Report } from "../wire.ts";
 
 const { stringify } = JSON;
@@ -27,8 +28,10 @@ export class Channel {
   ) {}
 
   print(name: "stdout" | "stderr", cell: number, data: string | Uint8Array): void {
-    if (typeof data === "string") this.#text(FRAME_KINDS[name], FRAME_KINDS[name], cell, data);
-    else this.#bytes(FRAME_KINDS[name], cell, data);
+    // What native code and child processes have written, and nobody has read yet, was there before.
+    const kind = FRAME_KINDS[name] | (waiting(1) > 0 || waiting(2) > 0 ? BEHIND_STREAMS : 0);
+    if (typeof data === "string") this.#text(kind, kind, cell, data);
+    else this.#bytes(kind, cell, data);
   }
 
   /** @throws {RangeError} when the report is longer than the supervisor reads. */
