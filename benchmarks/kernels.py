@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from subprocess import STDOUT
-from time import perf_counter
+from time import perf_counter, time
 from typing import IO, Any
 
 import zmq
@@ -171,6 +171,18 @@ class Kernel:
                 case "iopub", "status" if content["execution_state"] == "idle" and interrupted is not None:
                     return perf_counter() - interrupted
         raise self._failure(f"did not leave a cell in {DEADLINE_S:.0f} s: {code}")
+
+    def delays(self, code: str) -> list[float]:
+        """Run a cell that prints the time in seconds, a line each, and return how long each line was on its way."""
+        request, delays = self.send(code), []
+        for channel, message in self._answers(request, DEADLINE_S):
+            content = message["content"]
+            match channel, message["msg_type"]:
+                case "iopub", "stream":
+                    delays += [time() - float(line) for line in content["text"].split()]
+                case "iopub", "status" if content["execution_state"] == "idle":
+                    return delays
+        raise self._failure(f"did not finish a cell in {DEADLINE_S:.0f} s: {code}")
 
     def _send(self, message_type: str, content: dict[str, Any]) -> str:
         message = self._manager.session.send(self._shell, message_type, content)

@@ -42,6 +42,11 @@ ENDLESS = {
 PRINT = {"python": "print('on')\n", "typescript": "console.log('on')\n"}
 KEEP = {"python": "kept = 41", "typescript": "let kept = 41"}
 INTERRUPTS = 10
+TICKS = 50
+TELL_TIME = {
+    "python": f"import time\nfor _ in range({TICKS}): print(time.time()); time.sleep(0.02)",
+    "typescript": f"for (let i = 0; i < {TICKS}; i++) {{ console.log(Date.now() / 1000); await Bun.sleep(20) }}",
+}
 PRINTED = "".join(f"line {i}\n" for i in range(LINES))
 
 
@@ -113,6 +118,14 @@ def interrupt(name: str) -> Sample:
     return Sample(median(every), {f"{kind} ms": median(taken[kind]) for kind in taken}, fault)
 
 
+def delay(name: str) -> Sample:
+    """Milliseconds from printing a line to having it, while the cell runs; the median of 50 lines, 20 ms apart."""
+    with _warmed_up(name) as kernel:
+        delays = sorted(seconds * 1e3 for seconds in kernel.delays(TELL_TIME[kernel.language]))
+    fault = None if len(delays) == TICKS else f"{TICKS - len(delays)} lines lost"
+    return Sample(median(delays), {"slowest ms": delays[-1]}, fault)
+
+
 def memory(name: str) -> Sample:
     """Megabytes (10^6 bytes) of PSS of the kernel and its sandbox, after one cell and 2 s of idle."""
     with launched(name) as kernel:
@@ -143,6 +156,7 @@ MEASURES = (
     Measure("warm", "warm round trip of `1+1`", "ms", Target(1.0), 5, warm),
     Measure("lines", "100,000 lines at 1 CPU", "ms", Target(1.0), 5, lines),
     Measure("interrupt", "interrupt → idle", "ms", Target(50.0, absolute=True), 3, interrupt),
+    Measure("delay", "line printed → received", "ms", Target(50.0, absolute=True), 3, delay),
     Measure("memory", "idle memory (PSS)", "MB", Target(130.0, absolute=True), 3, memory),
     Measure("burst", "8 kernels at once → last first result", "ms", Target(2.5), 5, burst),
 )
