@@ -233,9 +233,9 @@ class BunSandboxKernel(Dispatch):
         return introspection.inspect_reply({} if found is None else found.data)
 
     async def do_is_complete(self, code: str) -> dict[str, Any]:
-        """Ask the worker's parser; "unknown" while there is no sandbox to ask."""
+        """Ask the worker's parser for what is a program; "unknown" while there is no sandbox to ask."""
         program = program_of(code)
-        if code.strip() and not program.strip():
+        if code.strip() and (not program.strip() or introspection.inquiry(program)):
             return {"status": "complete", "indent": ""}
         answer = await self._ask(lambda session: session.is_complete(program))
         return {"status": "unknown"} if answer is None else {"status": answer.status, "indent": answer.indent}

@@ -28,7 +28,7 @@ class Console:
 
     def __init__(self, terminal: pexpect.spawn[str]) -> None:
         self.terminal = terminal
-        self.pid = int(terminal.pid)
+        self.pid = int(terminal.pid or 0)
         self.unread = ""
         self.number = 0
         self.await_prompt()
@@ -87,7 +87,7 @@ def open_console(folder: Path) -> Iterator[Console]:
     terminal = pexpect.spawn(
         sys.executable,
         ["-m", "jupyter_console", "--kernel", "bun_sandbox"],
-        env=environment,  # type: ignore[arg-type]
+        env=environment,
         encoding="utf-8",
         dimensions=(50, 120),
     )
