@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pexpect
@@ -32,10 +32,23 @@ class Console:
         self.unread = ""
         self.number = 0
         self.await_prompt()
+        self._await_hearing()
 
-    def see(self, pattern: str) -> str:
+    def _await_hearing(self) -> None:
+        """Wait until outputs arrive: what a kernel publishes before a subscription has reached it, nobody gets."""
+        for _ in range(SECONDS):
+            self.type("0" + ENTER)
+            with suppress(AssertionError):
+                self.see(r"Out\[\d+\]: 0\n", seconds=1)
+                self.await_prompt()
+                return
+            self.type(CTRL_C)
+            self.await_prompt()
+        raise AssertionError("nothing is heard of the kernel")
+
+    def see(self, pattern: str, seconds: float = SECONDS) -> str:
         """Wait until the terminal shows this, and return what it has shown up to the end of it."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + seconds
         while (found := re.search(pattern, CONTROL.sub("", self.unread))) is None:
             assert time.monotonic() < deadline, f"{pattern!r} is not in {CONTROL.sub('', self.unread)!r}"
             try:
@@ -233,8 +246,9 @@ def test_what_was_typed_is_found_again_in_the_next_console(engine: DockerEngine,
         first.run("'to be found again'.length")
         leave(first)
     with open_console(tmp_path) as second:
-        second.type("\x1b[A")  # arrow up
+        second.type("\x12to be found")  # Ctrl-R, the search backwards
         second.see("to be found again")
+        second.type(ENTER)
         assert ": 17\n" in second.run("")
 
 
