@@ -27,7 +27,7 @@ from .session import Session
 from .stdin import InputBox
 from .wire import Error, Input, Late, LateEvent, WorkerLost
 
-_REMEMBERED_CELLS = 100
+_REMEMBERED_CELLS = 200
 """So many ended cells can still be told apart when output of theirs arrives late."""
 _PROGRESS_SECONDS = 0.25
 _ASK_SECONDS = 1.0

@@ -53,7 +53,7 @@ class HttpClient:
         connection = self._idle.pop() if self._idle else await self._connect()
         _, writer, state = connection
         try:
-            content = b"" if body is None else json.dumps(body).encode()
+            content = b"" if body is None else encode(body)
             headers = [*self._headers, ("Accept", accept), ("Content-Length", str(len(content)))]
             sent = state.send(h11.Request(method=method, target=path, headers=headers))
             writer.write(
@@ -91,6 +91,11 @@ class HttpClient:
         self._open.discard(writer)
         with suppress(OSError, RuntimeError):
             writer.close()
+
+
+def encode(body: Mapping[str, object]) -> bytes:
+    """Return the JSON in UTF-8; half a character, which no text holds, becomes a question mark."""
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _is_whole(state: h11.Connection) -> bool:

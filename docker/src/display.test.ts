@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { displayGlobals, toBundle } from "./display.ts";
+import { displayGlobals, show } from "./display.ts";
 
 const DISPLAY = Symbol.for("Jupyter.display");
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
@@ -281,6 +281,6 @@ describe("values are shown", () => {
       text("{\n  a: 1,\n}"),
     ],
   ])("%s", async (_, value, bundle) => {
-    expect(await toBundle(value, false)).toEqual(bundle);
+    expect((await show(value, false)).data).toEqual(bundle);
   });
 });

@@ -17,36 +17,17 @@ import {
   randomUUID,
   weakAdd,
   weakHas,
-} from "./worker/primordials.ts";
-import { tableOf, type TableOptions, type TableRows } from "./display/table.ts";
+} from "./primordials.ts";
+import { tableOf } from "./display/table.ts";
 import { inspectValue, type Trace } from "./display/text.ts";
 import type { ClearEvent, DisplayEvent, MimeBundle } from "./wire.ts";
 
 export { inspectValue } from "./display/text.ts";
 
-export type DisplayOptions = {
-  /** The value already is a MIME bundle. */
-  readonly raw?: boolean;
-  readonly metadata?: Readonly<Record<string, unknown>>;
-  /** Names the output, so that a later call with `update` can replace it. */
-  readonly display_id?: string;
-  readonly update?: boolean;
-};
-
-/** An output that is shown, and may be replaced. */
-export type DisplayHandle = {
-  readonly display_id: string;
-  /** Shows another value in its place, wherever it is shown. */
-  readonly update: (
-    value: unknown,
-    options?: Pick<DisplayOptions, "raw" | "metadata">,
-  ) => Promise<DisplayHandle>;
-};
-
-/** As `show`, without what a front end needs beside the bundle. */
-export async function toBundle(value: unknown, color: boolean, trace?: Trace): Promise<MimeBundle> {
-  return (await shownOf(value, color, trace)).data;
-}
+type DisplayOptions = Jupyter.DisplayOptions;
+type DisplayHandle = Jupyter.DisplayHandle;
+type TableRows = Jupyter.TableRows;
+type TableOptions = Jupyter.TableOptions;
 
 /**
  * The bundle, and its metadata. `trace` tells of errors that are values, such as the reason of a settled promise.
@@ -198,7 +179,7 @@ export function displayGlobals(
   return { ...api, Jupyter: freeze({ ...api, table, $display: DISPLAY }) };
 }
 
-const format = (value: unknown): Promise<MimeBundle> => toBundle(value, false);
+const format = async (value: unknown): Promise<MimeBundle> => (await show(value, false)).data;
 
 /** What libraries written for Deno's kernel look for, to be installed as `globalThis.Deno` where that is wanted. */
 export function denoAlias({ Jupyter }: ReturnType<typeof displayGlobals>) {

@@ -109,7 +109,10 @@ declare function input(text?: string, options?: { readonly password?: boolean })
 
 /** The value of the last cell that had one. */
 declare const _: unknown;
-/** The values of earlier cells: `Out[3]`, which is `_3` too. */
+/** The value of the cell before that; of any earlier one it is `_3`, where 3 is the number beside that cell. */
+// oxlint-disable-next-line no-underscore-dangle
+declare const __: unknown;
+/** The values of earlier cells by their numbers: `Out[3]`, which is `_3` too. */
 declare const Out: Readonly<Record<number, unknown>>;
 /** The texts of earlier cells. */
 declare const In: Readonly<Record<number, string>>;

@@ -183,9 +183,9 @@ export class Repl {
     setTimeout(() => this.#startWhenAlone(old), RETRY_START_MS);
   }
 
-  /** The execution that output of a cell belongs to; without a name for it, the one that runs or ran last. */
+  /** The execution that output belongs to: the one that runs or ran last where nobody knows; none that is forgotten. */
   #owner(cell: number | null): Execution | null {
-    return (cell === null ? undefined : this.#executions.get(cell)) ?? this.#current ?? this.#last;
+    return cell === null ? (this.#current ?? this.#last) : (this.#executions.get(cell) ?? null);
   }
 
   #reported(report: Report): void {
@@ -250,7 +250,7 @@ export class Repl {
         });
     } else {
       const outOfMemory = outOfMemoryKills() > execution.oomBefore;
-      const outcome = execution.stop ?? (outOfMemory ? "memory" : "crashed");
+      const outcome = outOfMemory ? "memory" : (execution.stop ?? "crashed");
       this.#finish(execution, outcome, "lost", status);
     }
     // A worker that cannot start at all would otherwise be started without end.
@@ -277,7 +277,7 @@ export class Repl {
       output_bytes: execution.outputBytes,
       dropped_bytes: execution.droppedBytes,
     });
-    execution.finished();
+    execution.finish();
     if (execution.stateless && state === "kept") this.#replaceWorker();
   }
 }

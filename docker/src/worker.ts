@@ -6,7 +6,6 @@
  * supervisor, and by the kernel after it.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { writeFileSync } from "node:fs";
 import { prepare } from "./cell.ts";
 import { answer, remember } from "./worker/answers.ts";
 import { restoreBuiltIns, returnChanges } from "./worker/builtins.ts";
@@ -29,6 +28,8 @@ const COMMANDS_FD = 4;
 const ANSWERS_FD = 5;
 
 type RunCommand = Extract<Command, { type: "run" }>;
+/** So many cells, counted by what the supervisor numbers, can still be pointed at by a traceback. */
+const REMEMBERED = 1000;
 const MAX_ERROR_TEXT = 100_000;
 const MAX_FRAMES = 200;
 
@@ -38,6 +39,8 @@ const { Promise, setTimeout } = globalThis;
 const { defineProperty, getOwnPropertyDescriptor } = Object;
 /** Without prototypes, so that nothing a cell has given to every object is found in them. */
 const CONSTANT = Object.assign(Object.create(null) as PropertyDescriptor, { writable: false });
+const listenerCount = process.listenerCount.bind(process);
+const isListening = (event: string): boolean => listenerCount(event) > 0;
 const kill = process.kill.bind(process, process.pid, "SIGKILL");
 
 /** A cell that runs or has run. */
@@ -117,6 +120,8 @@ async function run(command: RunCommand): Promise<void> {
   makeWhole();
   const cell = unread(command);
   cells[command.id] = latest = running = cell;
+  const old = cells[command.id - REMEMBERED];
+  if (old !== undefined) Object.assign(old, { source: "", original: () => null });
   let outcome: "ok" | "error" = "ok";
   try {
     channel.report({ type: "started", id: cell.id });
@@ -167,6 +172,8 @@ function finish(cell: Ran, outcome: Extract<Report, { type: "done" }>["outcome"]
 function makeWhole(): void {
   try {
     restoreBuiltIns();
+    if (!isListening("uncaughtException")) process.on("uncaughtException", showStray);
+    if (!isListening("unhandledRejection")) process.on("unhandledRejection", showStray);
   } catch (error) {
     const sentence = "A cell has replaced built-ins of the language for good, so its process ends.";
     channel.print("stderr", latest.id, `${sentence} ${String(error)}\n`);
@@ -254,8 +261,7 @@ const stdin = new Stdin(
 
 // Bun takes the signal for itself when its first listener comes, and away from whatever turns the event loop.
 process.on("SIGINT", () => {});
-process.on("uncaughtException", showStray);
-process.on("unhandledRejection", showStray);
+makeWhole();
 replaceStandardStreams((name, data) => channel.print(name, current().id, data));
 const display = displayGlobals(emit, () => current().color, trace);
 Object.assign(
@@ -270,8 +276,6 @@ Object.assign(globalThis, display, stdin.globals, resultGlobals);
 // Unlike Bun's own, it can be interrupted.
 Bun.sleepSync = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 if (process.env["BUN_SANDBOX_DENO_ALIAS"] === "1") Object.assign(globalThis, { Deno: denoAlias(display) });
-// Under memory pressure the kernel must choose this process, and all that it starts, before the supervisor.
-writeFileSync("/proc/self/oom_score_adj", "1000");
 process.chdir(HOME);
 
 const lines = new Lines();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -94,6 +95,7 @@ def open_console(folder: Path) -> Iterator[Console]:
         **os.environ,
         "JUPYTER_PATH": str(folder),
         "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "TERM": "xterm",
         "PROMPT_TOOLKIT_NO_CPR": "1",  # nobody here tells where the cursor is
     }
@@ -105,9 +107,18 @@ def open_console(folder: Path) -> Iterator[Console]:
         dimensions=(50, 120),
     )
     try:
-        yield Console(terminal)
+        console = Console(terminal)
+        assert eventually(lambda: hears_outputs(folder / "runtime"))
+        yield console
     finally:
         terminal.close(force=True)
+
+
+def hears_outputs(runtime: Path) -> bool:
+    """Tell whether the console is connected to IOPub; it waits forever for a cell whose end it has not heard."""
+    ports = [json.loads(file.read_text("utf-8"))["iopub_port"] for file in runtime.glob("kernel-*.json")]
+    connections = [line.split()[2:4] for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+    return any([f"0100007F:{port:04X}", "01"] in connections for port in ports)
 
 
 @pytest.fixture(scope="module")

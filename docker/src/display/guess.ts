@@ -28,7 +28,7 @@ import {
   bodyOf,
   headersOf,
   hasBeenRead,
-} from "../worker/primordials.ts";
+} from "../primordials.ts";
 import { tableOf } from "./table.ts";
 
 const VEGA_SCHEMA = /^https?:\/\/vega\.github\.io\/schema\/(vega|vega-lite)\/v(\d{1,3})(?:\.\d+)*\.json/;

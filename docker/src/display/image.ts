@@ -20,17 +20,10 @@ import {
   slice,
   statSync,
   toBase64,
-} from "../worker/primordials.ts";
+} from "../primordials.ts";
 import { clip, thousands } from "./text.ts";
 
-export type ImageOptions = {
-  /** Shown size in CSS pixels. */
-  readonly width?: number;
-  readonly height?: number;
-  /** What is said where the image cannot be seen. */
-  readonly alt?: string;
-};
-export type ImageSource = string | URL | Uint8Array | ArrayBufferLike | Blob;
+type ImageOptions = Jupyter.ImageOptions;
 
 /** What one output may hold once it is base64, with some room for the rest. */
 export const MAX_IMAGE_BYTES = floor((MAX_LINE * 3) / 4) - (1 << 16);
@@ -40,7 +33,7 @@ const DATA_URL = /^data:(image\/(?:png|jpeg|gif|webp));base64,/;
 const REMOTE = /^[a-z][a-z+.-]+:\/\//i;
 
 /** @throws {TypeError | RangeError | Error} that says what the source is instead; of a Blob, when it is shown. */
-export function image(source: ImageSource, options: ImageOptions = {}): Rich {
+export function image(source: Jupyter.ImageSource, options: ImageOptions = {}): Rich {
   const details = readOptions(options);
   if (typeof source === "object" && source !== null && isBlob(source)) {
     assertSmall(blobSize(source), "the Blob");
@@ -50,7 +43,7 @@ export function image(source: ImageSource, options: ImageOptions = {}): Rich {
   return new Rich(() => shown);
 }
 
-function readImage(source: ImageSource, details: ImageOptions): Shown {
+function readImage(source: Jupyter.ImageSource, details: ImageOptions): Shown {
   const bytes = bytesOf(source);
   if (bytes !== null) return decoded(bytes, "the value", details);
   if (typeof source !== "string" && !(typeof source === "object" && source !== null && isURL(source)))
@@ -103,7 +96,7 @@ function assertSmall(size: number, name: string): void {
   );
 }
 
-const nameOf = (path: string): string => `"${clip(path, 200, false, " ")}"`;
+const nameOf = (path: string): string => `"${clip(path, 200)}"`;
 
 function readOptions({ width, height, alt }: ImageOptions): ImageOptions {
   return {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { denoAlias, displayGlobals, isFromDisplay, show, toBundle } from "../display.ts";
+import { denoAlias, displayGlobals, isFromDisplay, show } from "../display.ts";
 import { readReport } from "../supervisor/report.ts";
 import type { ClearEvent, DisplayEvent } from "../wire.ts";
 
@@ -97,7 +97,7 @@ describe("display", () => {
     ["a deep tree", { "application/json": nested(300) }, "nested deeper than 200 levels"],
   ])("refuses %s", async (_, bundle, message) => {
     expect(display(bundle, { raw: true })).rejects.toThrow(message);
-    expect(toBundle({ [DISPLAY]: () => bundle }, false)).rejects.toThrow(message);
+    expect(show({ [DISPLAY]: () => bundle }, false)).rejects.toThrow(message);
     expect(events).toEqual([]);
   });
 
@@ -223,7 +223,7 @@ describe("Jupyter", () => {
 
 test("a cell that breaks the language breaks itself only", () => {
   const code = `
-    import { displayGlobals, toBundle } from ${JSON.stringify(join(import.meta.dir, "../display.ts"))};
+    import { displayGlobals, show } from ${JSON.stringify(join(import.meta.dir, "../display.ts"))};
     const { stringify } = JSON;
     const events = [];
     const { display, html, image } = displayGlobals((event) => events[events.length] = event, () => true);
@@ -241,7 +241,7 @@ test("a cell that breaks the language breaks itself only", () => {
     Map.prototype.set = Set.prototype.add = Function.prototype.call = Function.prototype.apply = null;
     RegExp.prototype.exec = RegExp.prototype[Symbol.replace] = Uint8Array.prototype.toBase64 = null;
     globalThis.Object = globalThis.Reflect = globalThis.Map = globalThis.Buffer = null;
-    for (let index = 0; index < values.length; index++) await toBundle(values[index], true);
+    for (let index = 0; index < values.length; index++) await show(values[index], true);
     const handle = await display(html\`<b>\${[1, 2]}</b>\`);
     await handle.update(image("<svg/>", { width: 3 }));
     await display.table([{ a: 1, b: "x" }], { columns: ["b"] });

@@ -18,7 +18,7 @@ import {
   split,
   stringify,
   toBase64,
-} from "../worker/primordials.ts";
+} from "../primordials.ts";
 
 /** A bundle, and by MIME type what a front end needs beside it, such as the size of an image. */
 export type Shown = { readonly data: MimeBundle; readonly metadata: Readonly<Record<string, unknown>> };
@@ -131,7 +131,7 @@ export function withText(data: MimeBundle, text: () => string | null = () => nul
 function sourceOf(data: MimeBundle): string {
   for (let index = 0; index < TEXT_TYPES.length; index++) {
     const text = data[TEXT_TYPES[index] ?? ""];
-    if (typeof text === "string") return clip(text, MAX_SOURCE, false);
+    if (typeof text === "string") return clip(text, MAX_SOURCE, "\n");
   }
   return `[${keys(data)[0] ?? ""}]`;
 }

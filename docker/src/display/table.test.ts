@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { displayGlobals, toBundle } from "../display.ts";
+import { displayGlobals, show } from "../display.ts";
 import type { DisplayEvent } from "../wire.ts";
 
 const { display, Jupyter } = displayGlobals(
@@ -97,7 +97,7 @@ describe("a table", () => {
     ],
     ["of nothing", [[]], table(head()), resource({})],
   ])("%s", async (_, [rows, options], html, data) => {
-    expect(await toBundle(Jupyter.table(rows, options), false)).toEqual({
+    expect((await show(Jupyter.table(rows, options), false)).data).toEqual({
       "text/html": html,
       "application/vnd.dataresource+json": data,
       "text/plain": expect.stringContaining("┌"),
@@ -112,10 +112,10 @@ describe("a table", () => {
   test("has a thousand rows of a million, and says so", async () => {
     const rows = Array.from({ length: 1e6 }, (_, id) => ({ id, text: "x".repeat(200) }));
     const start = performance.now();
-    const bundle = await toBundle(Jupyter.table(rows), false);
+    const { data } = await show(Jupyter.table(rows), false);
     expect(performance.now() - start).toBeLessThan(300);
-    expect(bundle["text/html"]).toContain('<tr><td colspan="3">… 999,000 more rows</td></tr>');
-    expect(bundle["text/plain"]).toEndWith("… 999,900 more rows\n");
+    expect(data["text/html"]).toContain('<tr><td colspan="3">… 999,000 more rows</td></tr>');
+    expect(data["text/plain"]).toEndWith("… 999,900 more rows\n");
   });
 
   test("fits into one output, however wide its rows are", async () => {
@@ -123,10 +123,10 @@ describe("a table", () => {
     const rows = Array.from({ length: 1000 }, () =>
       Object.fromEntries(Array.from({ length: 1000 }, (_, column) => [`c${column}`, long])),
     );
-    const bundle = await toBundle(Jupyter.table(rows, { limit: Infinity }), false);
-    expect(JSON.stringify(bundle).length).toBeLessThan(4e6);
-    expect(bundle["text/html"]).toContain("<th>… 900 more columns</th>");
-    expect(bundle["text/html"]).toMatch(/… 9\d\d more rows/);
+    const { data } = await show(Jupyter.table(rows, { limit: Infinity }), false);
+    expect(JSON.stringify(data).length).toBeLessThan(4e6);
+    expect(data["text/html"]).toContain("<th>… 900 more columns</th>");
+    expect(data["text/html"]).toMatch(/… 9\d\d more rows/);
   });
 
   test.each<[value: unknown, options: object, message: string]>([
@@ -145,7 +145,7 @@ test("a data frame is shown as the table of its first rows", async () => {
     head: (count: number) => frame(rows.slice(0, count)),
     toRecords: () => rows,
   });
-  expect(await toBundle(frame([{ id: 1, name: "<a>" }]), false)).toEqual({
+  expect((await show(frame([{ id: 1, name: "<a>" }]), false)).data).toEqual({
     "text/html": table(
       head("id", "name"),
       row(0, "1", "&lt;a&gt;"),

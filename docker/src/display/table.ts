@@ -3,6 +3,7 @@ import { bigintless, type Shown, shownAs } from "./mime.ts";
 import {
   create,
   escapeHTML,
+  firstEntries,
   floor,
   get,
   getOwnPropertyDescriptor,
@@ -12,23 +13,13 @@ import {
   isFinite,
   isMap,
   isSafeInteger,
+  isoDate,
   keys,
-  mapEntries,
   mapSize,
   min,
-  nextEntry,
   replaceAll,
-  toISOString,
-} from "../worker/primordials.ts";
+} from "../primordials.ts";
 import { clip, inspectLine, more } from "./text.ts";
-
-export type TableOptions = {
-  /** Which columns, in which order; all that the rows have where it is left out. */
-  readonly columns?: readonly string[];
-  /** Most rows to show: 1000 unless told. */
-  readonly limit?: number;
-};
-export type TableRows = readonly unknown[] | ReadonlyMap<unknown, unknown>;
 
 const MAX_ROWS = 1000;
 const MAX_COLUMNS = 100;
@@ -56,7 +47,7 @@ type Table = {
  * `total` counts the rows where `rows` has only the first of them.
  * @throws {TypeError} for what has no rows, and whatever the rows' own getters throw.
  */
-export function tableOf(rows: unknown, options: TableOptions = {}, total?: number): Shown {
+export function tableOf(rows: unknown, options: Jupyter.TableOptions = {}, total?: number): Shown {
   if (!isArray(rows) && !isMap(rows))
     throw new TypeError(
       `a table needs an array of rows or a Map, not ${inspectLine(rows, 100)}; for example display.table([{ a: 1 }])`,
@@ -80,12 +71,9 @@ function readLimit(limit: number | undefined): number {
 function takeRows(rows: readonly unknown[] | Map<unknown, unknown>, limit: number): Row[] {
   const taken: Row[] = [];
   if (isMap(rows)) {
-    const entries = mapEntries(rows);
-    while (taken.length < limit) {
-      const { done, value: entry } = nextEntry(entries);
-      if (done === true) break;
-      taken[taken.length] = { key: entry[0], value: entry[1] };
-    }
+    const entries = firstEntries(rows, limit);
+    for (let index = 0; index < entries.length; index++)
+      taken[index] = { key: entries[index]?.[0], value: entries[index]?.[1] };
   } else {
     const count = min(rows.length, limit);
     for (let index = 0; index < count; index++) taken[index] = { key: index, value: rows[index] };
@@ -144,7 +132,7 @@ function valueAt(row: Row | undefined, name: string): unknown {
 function cellOf(value: unknown): Cell {
   if (value === undefined || value === null) return { text: "", data: null, kind: null };
   if (typeof value === "string") {
-    const short = clip(value, MAX_CELL, false, " ");
+    const short = clip(value, MAX_CELL);
     return { text: short, data: short, kind: "string" };
   }
   if (typeof value === "boolean") return { text: `${value}`, data: value, kind: "boolean" };
@@ -153,7 +141,7 @@ function cellOf(value: unknown): Cell {
     return { text: `${value}`, data, kind: isSafeInteger(value) ? "integer" : "number" };
   }
   if (typeof value === "bigint") {
-    const digits = clip(`${value}`, MAX_CELL, false, " ");
+    const digits = clip(`${value}`, MAX_CELL);
     const data = bigintless(value);
     return { text: digits, data: typeof data === "string" ? digits : data, kind: "integer" };
   }
@@ -161,14 +149,6 @@ function cellOf(value: unknown): Cell {
   if (date !== null) return { text: date, data: date, kind: "datetime" };
   const inside = inspectLine(value, MAX_CELL);
   return { text: inside, data: inside, kind: "any" };
-}
-
-function isoDate(date: Date): string | null {
-  try {
-    return toISOString(date);
-  } catch {
-    return null; // an invalid date
-  }
 }
 
 function html({ names, rows, hiddenColumns, hiddenRows }: Table): string {
@@ -222,7 +202,7 @@ function text({ names, rows, hiddenColumns, hiddenRows }: Table): string {
       const isNumber = typeof cell?.data === "number";
       line[names[index] ?? ""] = isNumber
         ? cell.data
-        : clip(replaceAll(cell?.text ?? "", "\n", " "), MAX_TEXT_CELL, false, " ");
+        : clip(replaceAll(cell?.text ?? "", "\n", " "), MAX_TEXT_CELL);
     }
   }
   let drawn = inspectTable(lines, names as string[], { colors: false });

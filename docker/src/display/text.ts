@@ -9,6 +9,8 @@ import {
   Set,
   create,
   defineProperty,
+  firstEntries,
+  firstValues,
   getOwnPropertyDescriptor,
   getPrototypeOf,
   has,
@@ -21,23 +23,19 @@ import {
   isNativeError,
   isProxy,
   isSet,
-  mapEntries,
   mapSet,
   mapSize,
   min,
-  nextEntry,
-  nextValue,
   ownKeys,
   replaceAll,
   setAdd,
   setSize,
-  setValues,
   slice,
   tagOf,
-} from "../worker/primordials.ts";
+} from "../primordials.ts";
 
 /** Longest text, in UTF-16 units. Even as nothing but brackets it stays below what a report may hold. */
-export const MAX_TEXT = 1 << 17;
+const MAX_TEXT = 1 << 17;
 /** Longest text inside another value. */
 const MAX_STRING = 10_000;
 /** Most properties of an object, and most entries of a map or a set. */
@@ -58,22 +56,23 @@ export type Trace = (error: Error) => string;
 export function inspectValue(value: unknown, color: boolean, trace: Trace = stackOf): string {
   if (typeof value === "string" && value.length > MAX_TEXT)
     return `${inspect(slice(value, 0, MAX_TEXT), { colors: color })}\n${more(value.length - MAX_TEXT, "characters")}`;
-  if (isError(value)) return clip(trace(value), MAX_TEXT, color);
-  return clip(inspect(bounded(value, color, trace), { colors: color }), MAX_TEXT, color);
+  const text = isError(value) ? trace(value) : inspect(bounded(value, color, trace), { colors: color });
+  return clip(text, MAX_TEXT, color ? "\u001b[0m\n" : "\n");
 }
 
 /** One line for a cell of a table. */
 export const inspectLine = (value: unknown, most: number): string =>
-  clip(inspect(bounded(value, false, stackOf), { compact: true, depth: 2 }), most, false, " ");
+  clip(inspect(bounded(value, false, stackOf), { compact: true, depth: 2 }), most);
 
-export function stackOf(error: Error): string {
+function stackOf(error: Error): string {
   const { stack } = error;
   return typeof stack === "string" && stack !== "" ? stack : inspect(error);
 }
 
-export function clip(text: string, most: number, color: boolean, gap = "\n"): string {
+/** `gap` stands between the text and what is said of the rest. */
+export function clip(text: string, most: number, gap = " "): string {
   if (text.length <= most) return text;
-  return `${slice(text, 0, most)}${color ? "\u001b[0m" : ""}${gap}${more(text.length - most, "characters")}`;
+  return `${slice(text, 0, most)}${gap}${more(text.length - most, "characters")}`;
 }
 
 /** `… 4,000 more rows` */
@@ -224,26 +223,19 @@ type Parts = {
 
 /** The inside of a value as far as it may be shown; null where it cannot be copied. */
 function partsOf(value: object): Parts | null {
+  if (isSet(value)) {
+    const values = firstValues(value, MAX_ENTRIES);
+    return { kind: "set", total: setSize(value), keys: values, values };
+  }
   const found: unknown[] = [];
   const values: unknown[] = [];
   if (isMap(value)) {
-    const entries = mapEntries(value);
-    for (let index = 0; index < MAX_ENTRIES; index++) {
-      const { done, value: entry } = nextEntry(entries);
-      if (done === true) break;
-      found[index] = entry[0];
-      values[index] = entry[1];
+    const entries = firstEntries(value, MAX_ENTRIES);
+    for (let index = 0; index < entries.length; index++) {
+      found[index] = entries[index]?.[0];
+      values[index] = entries[index]?.[1];
     }
     return { kind: "map", total: mapSize(value), keys: found, values };
-  }
-  if (isSet(value)) {
-    const entries = setValues(value);
-    for (let index = 0; index < MAX_ENTRIES; index++) {
-      const { done, value: entry } = nextValue(entries);
-      if (done === true) break;
-      found[index] = values[index] = entry;
-    }
-    return { kind: "set", total: setSize(value), keys: found, values };
   }
   if (isArray(value)) {
     for (let index = 0; index < value.length && index < MAX_ITEMS; index++) {

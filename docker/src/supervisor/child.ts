@@ -8,7 +8,7 @@ import { closeSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { FRAME_KINDS, type Frame, FrameReader } from "./frames.ts";
 import { Lines } from "./lines.ts";
-import { neverBlock, pipe, socketPair } from "./linux.ts";
+import { neverBlock, pipe, preferForKilling, socketPair } from "./linux.ts";
 import { Pump } from "./pump.ts";
 import { readReport } from "./report.ts";
 import type { Command, Report } from "../wire.ts";
@@ -67,6 +67,7 @@ export class Child {
         closeSync(end);
     }
     this.pid = this.#process.pid;
+    preferForKilling(this.pid);
     this.#commands = commands.ours;
     this.#answers = answers.write;
     neverBlock(this.#commands);

@@ -45,7 +45,7 @@ export class Execution {
     readonly id: number,
     request: ExecuteRequest,
     readonly maxOutputBytes: number,
-    readonly emit: (event: Event) => void,
+    public emit: (event: Event) => void,
     /** Where its output goes once it has ended. */
     readonly late: (execution: string, event: OutputEvent) => void,
     readonly finished: () => void,
@@ -87,6 +87,12 @@ export class Execution {
     if (this.droppedBytes === 0) return;
     const text = `\n… ${this.droppedBytes} bytes of output left out: a cell may print ${this.maxOutputBytes} bytes\n`;
     this.#send({ type: "stream", name: "stderr", text });
+  }
+
+  /** Lets go of the request, which has had its answer. */
+  finish(): void {
+    this.emit = () => {};
+    this.finished();
   }
 
   /** Counts output of whatever kind, and returns how much of it the cell may still show. */

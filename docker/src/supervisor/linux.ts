@@ -1,6 +1,6 @@
 /** The few system calls that Bun has no name for. Each throws with the call's name when the kernel refuses it. */
 import { dlopen, ptr } from "bun:ffi";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const libc = dlopen("libc.so.6", {
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
@@ -82,6 +82,15 @@ const otherProcesses = (): number[] =>
   readdirSync("/proc")
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid);
+
+/** Lets the kernel end this process, and all that it starts, before the supervisor when memory runs out (proc(5)). */
+export function preferForKilling(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, "1000");
+  } catch {
+    // It has ended already.
+  }
+}
 
 /** Signals every process that `pid` has started and that is still its child or its child's child. */
 export function signalDescendants(pid: number, signal: "SIGINT" | "SIGKILL"): void {

@@ -12,7 +12,7 @@ type Change = {
 };
 
 const { assign, create, defineProperty, getOwnPropertyDescriptor } = Object;
-const { deleteProperty, ownKeys } = Reflect;
+const { deleteProperty, isExtensible, ownKeys } = Reflect;
 /** Without a prototype, so that it inherits no `get` that a cell has given to every object. */
 const describe = (holder: Holder, key: PropertyKey): PropertyDescriptor | null => {
   const descriptor = getOwnPropertyDescriptor(holder, key);
@@ -115,6 +115,7 @@ let changes: Change[] = [];
 
 /** Puts the built-ins back. @throws when a cell has made that impossible. */
 export function restoreBuiltIns(): void {
+  if (!isExtensible(globalThis)) throw new TypeError("The global object takes no more names.");
   for (let index = 0; index < known; index++) {
     const holder = holderOf[index] as Record<PropertyKey, unknown>;
     const key = keyOf[index] as string;
@@ -138,6 +139,8 @@ export function returnChanges(): void {
   changes = [];
   for (let index = returned.length - 1; index >= 0; index--) {
     const { holder, key, descriptor } = returned[index] as Change;
+    // Tracebacks of later cells need the engine's own.
+    if (key === "prepareStackTrace") continue;
     if (descriptor === null) deleteProperty(holder, key);
     else defineProperty(holder, key, descriptor);
   }

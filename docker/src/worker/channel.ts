@@ -7,12 +7,10 @@
 import { writeSync } from "node:fs";
 import { BEHIND_STREAMS, FRAME_KINDS, HEADER_BYTES, MAX_FRAME_BYTES } from "../supervisor/frames.ts";
 import { MAX_LINE } from "../supervisor/lines.ts";
-import { slice } from "./primordials.ts";
+import { min, slice, stringify } from "../primordials.ts";
 import { waiting } from "../waiting.ts";
 import type { Report } from "../wire.ts";
 
-const { stringify } = JSON;
-const { min } = Math;
 const write = writeSync;
 const encoder = new TextEncoder();
 const encodeInto = encoder.encodeInto.bind(encoder);

@@ -11,6 +11,9 @@ import { Script } from "node:vm";
 type TestGlobals = { readonly expect: (value: unknown) => { resolves: { toBe: (value: unknown) => void } } };
 const { expect } = (Bun as unknown as { jest: (path: string) => TestGlobals }).jest(Bun.main);
 
+// Its fake timers would outlive the cell that asked for them.
+Reflect.set(Bun, "jest", undefined);
+
 const TURN = "__turnEventLoop";
 const script = new Script(`${TURN}()`);
 const run = script.runInThisContext.bind(script);

@@ -3,6 +3,7 @@
  * work. Modules are named by the id of their execution, since counts come again: after a restart, or unstored.
  */
 import { plugin } from "bun";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -36,9 +37,13 @@ export function loadCells(): (id: number, module: string, loader: Cell["loader"]
         namespace: "cell",
       }));
       // A cell has no folder of its own; it imports as if it lay where the program runs.
-      build.onResolve({ filter: /^\.{0,2}\// }, ({ path, importer }) =>
-        /^\/?cell:/.test(importer) ? { path: resolve(path) } : undefined,
-      );
+      build.onResolve({ filter: /^\.{0,2}\// }, ({ path, importer }) => {
+        if (!/^\/?cell:/.test(importer)) return undefined;
+        const file = resolve(path);
+        // Bun remembers what was in a folder; this makes it look again.
+        if (existsSync(file)) require.resolve(file);
+        return { path: file };
+      });
       build.onLoad({ filter: /.*/, namespace: "cell" }, ({ path }) => {
         const { module: contents, loader } = modules[path] ?? { module: "", loader: "ts" };
         return { contents, loader };

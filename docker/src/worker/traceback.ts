@@ -27,6 +27,8 @@ const OUR_FOLDER = `${dirname(Bun.main)}/`;
 const MAX_DEPTH = 8;
 const MAX_PARTS = 10;
 /** What the engine says of an assignment to a constant, and what TypeScript says (TS2588). */
+const CONSTANT =
+  /^(?:Cannot assign to|This assignment will throw because) "(.+)".* (?:is a constant|because)/;
 const READONLY = "Attempted to assign to readonly property.";
 const TARGET_AT = /^(?:\+\+|--)?\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:[^\w\s.([]*=|\+\+|--)/u;
 /** Names that are not those of properties, nor of objects whose properties are assigned to. */
@@ -74,7 +76,10 @@ function describeOne(error: unknown, look: Look): string[] {
     return [...lines, ...frame("", look.running, error.position, look.paint, true)];
   const fault = buildFault(error);
   if (fault !== null) {
-    const position = fault.position === null ? null : look.running.original(fault.position);
+    if (fault.position === null) return lines;
+    const { file, line, column } = fault.position;
+    if (!/^(?:\/?cell:)?\d+$/.test(file)) return [...lines, `    at ${file}:${line}:${column}`];
+    const position = look.running.original(fault.position);
     return position === null ? lines : [...lines, ...frame("", look.running, position, look.paint, true)];
   }
   let excerpt = true;
@@ -118,7 +123,11 @@ const gutter = (line: number): string => `  ${String(line).padStart(4)} | `;
 function nameOf(error: unknown, look: Look): { ename: string; evalue: string } {
   try {
     const fault = buildFault(error);
-    if (fault !== null) return { ename: fault.ename, evalue: withoutIds(fault.message, look.find) };
+    if (fault !== null) {
+      const constant = CONSTANT.exec(fault.message)?.[1];
+      if (constant !== undefined) return { ename: "TypeError", evalue: assigned(constant) };
+      return { ename: fault.ename, evalue: withoutIds(fault.message, look.find) };
+    }
     if (!(error instanceof Error)) return { ename: "Thrown", evalue: inspectValue(error, false) };
     const { name, message } = error;
     if (name === "TypeError" && message === READONLY)
@@ -137,8 +146,10 @@ function constantMessage(error: Error, { find }: Look): string {
   const text = place.cell.source.split(/\r?\n/)[line - 1] ?? "";
   const target = TARGET_AT.exec(text.slice(column - 1))?.[1] ?? "";
   const names = isConstant(target) ? [target] : [...new Set(text.match(NAMES))].filter(isConstant);
-  return names.length === 1 ? `Cannot assign to '${names[0]}' because it is a constant.` : READONLY;
+  return names[0] !== undefined && names.length === 1 ? assigned(names[0]) : READONLY;
 }
+
+const assigned = (name: string): string => `Cannot assign to '${name}' because it is a constant.`;
 
 const isConstant = (name: string): boolean =>
   Object.getOwnPropertyDescriptor(globalThis, name)?.writable === false;
@@ -158,7 +169,11 @@ const withoutIds = (message: string, find: FindCell): string =>
     .replace(/\nRequire stack:[^]*/, "")
     .replaceAll(/\/?cell:(\d+)/g, (given, id) => find(Number(id))?.label ?? given);
 
-type BuildFault = { readonly ename: string; readonly message: string; readonly position: Position | null };
+type BuildFault = {
+  readonly ename: string;
+  readonly message: string;
+  readonly position: (Position & { readonly file: string }) | null;
+};
 const FAULTS: Readonly<Record<string, string>> = {
   BuildMessage: "SyntaxError",
   ResolveMessage: "ImportError",
