@@ -273,7 +273,7 @@ class BunSandboxKernel(Dispatch):
         match event:
             case Late(execution, output) if execution in self._parents:
                 self._publish(outputs.render(output, self.execution_count), self._parents[execution])
-            case WorkerLost(message):
+            case WorkerLost(message) if self.running is None:  # a cell that runs tells of it itself
                 text = f"Between two cells, {message}.\n"
                 parent = next(reversed(self._parents.values()), self.get_parent("shell"))
                 self._publish(Message("stream", {"name": "stderr", "text": text}), parent)

@@ -15,7 +15,7 @@ from .errors import SandboxDied
 from .launch import Launch
 from .policy import SandboxPolicy
 from .session import Session
-from .wire import LateEvent
+from .wire import LateEvent, WorkerLost
 
 
 class Lease:
@@ -99,4 +99,5 @@ class Lease:
         if not greeted.done():
             greeted.set_exception(SandboxDied("The sandbox ended before it greeted."))
         if self.session is session:
+            self._on_late(WorkerLost("the sandbox ended; all variables are gone"))
             await self.lose()

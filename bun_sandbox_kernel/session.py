@@ -25,11 +25,13 @@ from .answers import (
 )
 from .engines import Sandbox
 from .errors import Busy, PeerError, SandboxDied, SandboxError, VersionMismatch
-from .transport import Answer, HttpClient
+from .transport import Answer, HttpClient, encode
 from .wire import PROTOCOL, Event, ExecuteRequest, Hello, LateEvent, Lines, Order, decode, decode_late
 
 _ANSWER_SECONDS = 10.0
 _MAX_ANSWER_BYTES = 1 << 20
+_MAX_BODY_BYTES = 1 << 20
+"""``MAX_BODY_BYTES`` of the supervisor."""
 _NDJSON = "application/x-ndjson"
 
 
@@ -120,6 +122,7 @@ class Session:
         await asyncio.to_thread(self.sandbox.stop)
 
     async def _lines(self, method: str, path: str, body: dict[str, object] | None) -> AsyncGenerator[str]:
+        _check_size(body)
         splitter = Lines()
         async with self._client.request(method, path, body, _NDJSON) as answer:
             if answer.status != HTTPStatus.OK:
@@ -129,11 +132,21 @@ class Session:
                     yield line
 
     async def _ask(self, path: str, body: dict[str, object]) -> str:
+        _check_size(body)
         with _translated():
             async with asyncio.timeout(_ANSWER_SECONDS), self._client.request("POST", path, body) as answer:
                 if answer.status != HTTPStatus.OK:
                     await _refuse(answer)
                 return await _read(answer)
+
+
+def _check_size(body: dict[str, object] | None) -> None:
+    """Refuse what the sandbox would hang up on, which would look like its end."""
+    size = 0 if body is None else len(encode(body))
+    if size > _MAX_BODY_BYTES:
+        raise SandboxError(
+            f"The cell takes {size} bytes; at most {_MAX_BODY_BYTES} are read.", "Split it, or read a file."
+        )
 
 
 def _check_greeting(event: LateEvent) -> None:

@@ -227,6 +227,23 @@ def test_process_exit_tells_that_the_variables_are_gone(notebook: Notebook) -> N
     assert notebook.value("typeof doomed") == '"undefined"'
 
 
+def test_a_sandbox_that_ends_between_two_cells_is_said_aloud(notebook: Notebook) -> None:
+    notebook.run("var doomed = 1")
+    (before,) = sandboxes_of(notebook.pid)
+    connect().remove(before)
+    content = notebook.client.get_iopub_msg(timeout=30)["content"]
+    assert content == {"name": "stderr", "text": "Between two cells, the sandbox ended; all variables are gone.\n"}
+    assert notebook.value("typeof doomed") == '"undefined"'
+
+
+def test_a_cell_too_large_is_refused_and_the_variables_stay(notebook: Notebook) -> None:
+    notebook.run("var spared = 1")
+    reply, _ = notebook.run("'" + "x" * 1_200_000 + "'")
+    assert reply["status"] == "error"
+    assert "1048576" in reply["evalue"]
+    assert notebook.value("'" + "é" * 400_000 + "'.length + spared") == "400001"
+
+
 def test_a_removed_sandbox_ends_the_cell_and_the_next_one_gets_a_fresh_one(notebook: Notebook) -> None:
     notebook.run("var doomed = 1")
     (before,) = sandboxes_of(notebook.pid)
