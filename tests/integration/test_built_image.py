@@ -22,6 +22,10 @@ from tests.conftest import eventually, sandboxes_of
 from tests.integration.kernels import ANSI, kernel
 
 
+PROGRAMS = {f"opt/bun-sandbox/{name}.js{form}" for name in ("main", "worker") for form in ("", ".jsc")}
+"""Each as text and as bytecode."""
+
+
 def contents(name: str) -> set[str]:
     """Return the paths of all files in an image."""
     client = package_client()
@@ -33,9 +37,9 @@ def contents(name: str) -> set[str]:
         client.remove_container(container)
 
 
-def test_the_image_holds_bun_and_two_files_and_nothing_to_play_with(engine: DockerEngine) -> None:
+def test_the_image_holds_bun_and_two_programs_and_nothing_to_play_with(engine: DockerEngine) -> None:
     names = contents(str(engine.inspect_image()["Id"]))
-    assert {"usr/local/bin/bun", "opt/bun-sandbox/main.js", "opt/bun-sandbox/worker.js"} <= names
+    assert {"usr/local/bin/bun", *PROGRAMS} <= names
     programs = {Path(name).name for name in names if "/bin/" in f"/{name}" or "/sbin/" in f"/{name}"}
     assert programs <= {"bun", "bunx", "node"}, programs
     assert not any("node_modules" in name for name in names)
@@ -113,7 +117,7 @@ def test_an_official_base_that_is_here_is_built_upon_and_gives_the_same_image(
     assert ours["Config"]["Labels"].items() <= theirs["Config"]["Labels"].items()
     variables = {variable for variable in ours["Config"]["Env"] if not variable.startswith("PATH=")}
     assert {*variables, "BUN_INSTALL_BIN=/usr/local/bin"} <= set(theirs["Config"]["Env"])
-    assert contents(name) - contents(official) == {"opt/bun-sandbox/main.js", "opt/bun-sandbox/worker.js"}
+    assert contents(name) - contents(official) == PROGRAMS
     assert contents(ours["Id"]) <= contents(name)
 
     sandbox = engine.start(SandboxPolicy(), lambda _: None)
