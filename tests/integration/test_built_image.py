@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import tarfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from bun_sandbox_kernel.policy import SandboxPolicy
 from bun_sandbox_kernel.resources import DOCKER_CONTEXT
 from tests.conftest import eventually, sandboxes_of
 from tests.integration.kernels import ANSI, kernel
-
 
 PROGRAMS = {f"opt/bun-sandbox/{name}.js{form}" for name in ("main", "worker") for form in ("", ".jsc")}
 """Each as text and as bytecode."""
@@ -54,10 +54,26 @@ def test_the_image_says_what_it_is_and_is_not_root(engine: DockerEngine) -> None
     assert labels["io.bun-sandbox.protocol"] == str(wire.PROTOCOL)
 
 
-@pytest.mark.usefixtures("engine")
-def test_a_kernel_without_the_image_builds_it_and_shows_how_far_it_is(tmp_path: Path) -> None:
-    package_client().remove_image(image.reference(), force=True)
-    with kernel(tmp_path) as notebook:
+@pytest.fixture
+def changed_package(engine: DockerEngine, tmp_path: Path) -> Iterator[Path]:
+    """Copy the package with a change in the image's sources, so that nobody has built its image; yield the folder."""
+    client = package_client()
+    repository = image.reference().partition(":")[0]
+    before = {tag for found in client.images(repository) for tag in found["RepoTags"]}
+    folder = tmp_path / "changed"
+    for part in ("bun_sandbox_kernel", "docker", "kernelspec"):
+        shutil.copytree(DOCKER_CONTEXT.parent / part, folder / part, ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copy(DOCKER_CONTEXT.parent / "seccomp-profile.json", folder)
+    with (folder / "docker" / "src" / "main.ts").open("a") as main:
+        main.write(f"// {uuid.uuid4()}\n")
+    yield folder
+    for tag in {tag for found in client.images(repository) for tag in found["RepoTags"]} - before:
+        client.remove_image(tag, force=True)
+
+
+def test_a_kernel_without_the_image_builds_it_and_shows_how_far_it_is(changed_package: Path, tmp_path: Path) -> None:
+    # Without the second one, the folder that the tests run in would come first.
+    with kernel(tmp_path / "kernels", PYTHONPATH=str(changed_package), PYTHONSAFEPATH="1") as notebook:
         reply, published = notebook.run("6 * 7")
     assert reply["status"] == "ok"
     shown, *updates, result = published
