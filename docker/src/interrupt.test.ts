@@ -5,6 +5,9 @@ import { Notebook, output, until } from "./notebook.harness.ts";
 const notebook = new Notebook();
 const { repl } = notebook;
 
+/** Says that it runs, where a loop begins only after a while. */
+const LATE_LOOP = "process.stdout.write('on'); while (true) {}";
+
 describe("an interrupt keeps the state", () => {
   test.each([
     ["a loop", "while (true) {}"],
@@ -13,18 +16,18 @@ describe("an interrupt keeps the state", () => {
     ["a pending await", "await new Promise(() => {})"],
     ["a long sleep", "await Bun.sleep(60_000)"],
     ["a sleep that blocks", "Bun.sleepSync(60_000)"],
-    ["a loop in a timer", "setTimeout(() => { while (true) {} }, 5); await new Promise(() => {})"],
-    ["a loop in setImmediate", "setImmediate(() => { while (true) {} }); await new Promise(() => {})"],
+    ["a loop in a timer", `setTimeout(() => { ${LATE_LOOP} }, 5); await new Promise(() => {})`],
+    ["a loop in setImmediate", `setImmediate(() => { ${LATE_LOOP} }); await new Promise(() => {})`],
     ["a loop in a microtask", "queueMicrotask(() => { while (true) {} }); await new Promise(() => {})"],
     ["microtasks without end", "const f = () => queueMicrotask(f); f(); await new Promise(() => {})"],
     ["ticks without end", "const f = () => process.nextTick(f); f(); await new Promise(() => {})"],
     [
       "a loop in an event's listener",
-      "const e = new (require('node:events'))(); e.on('x', () => { while (true) {} }); setTimeout(() => e.emit('x'), 5); await new Promise(() => {})",
+      `const e = new (require('node:events'))(); e.on('x', () => { ${LATE_LOOP} }); setTimeout(() => e.emit('x'), 5); await new Promise(() => {})`,
     ],
     [
       "a loop in a server's handler",
-      "const s = Bun.serve({ port: 0, fetch() { while (true) {} } }); await fetch(s.url)",
+      `const s = Bun.serve({ port: 0, fetch() { ${LATE_LOOP} } }); await fetch(s.url)`,
     ],
     ["a loop that catches everything", "for (;;) { try { while (true) {} } catch {} finally { } }"],
     ["a busy child process", "await Bun.spawn([process.execPath, '-e', 'while (true) {}']).exited"],
@@ -47,7 +50,9 @@ describe("an interrupt keeps the state", () => {
     ["a flood of displays", "for (;;) display(1)"],
   ])("of %s", async (_, code) => {
     await notebook.run("let before = 1");
-    expect(await notebook.interrupted(`process.stdout.write('on'); ${code}`)).toMatchObject({
+    expect(
+      await notebook.interrupted(code.includes(LATE_LOOP) ? code : `process.stdout.write('on'); ${code}`),
+    ).toMatchObject({
       outcome: "interrupted",
       state: "kept",
     });
@@ -62,6 +67,15 @@ describe("an interrupt keeps the state", () => {
     });
     expect(events.at(-1)).toMatchObject({ outcome: "timeout", state: "kept" });
     expect(await notebook.value("before")).toBe("2");
+  });
+
+  test("of a loop that begins after the interrupt", async () => {
+    await notebook.run("let before = 5");
+    await notebook.interrupted(
+      "process.stdout.write('on'); const s = Bun.serve({ port: 0, fetch() { while (true) {} } }); await fetch(s.url)",
+    );
+    expect(await notebook.value("before")).toBe("5");
+    await notebook.restart();
   });
 
   test("of a loop that an earlier cell has left behind", async () => {

@@ -82,7 +82,7 @@ export class Repl {
       const run: Command = { type: "run", id: execution.id, code, count, color, store_history, allow_stdin };
       const child = this.#child;
       child?.send(run);
-      if (child !== null && this.#last?.signalled) breakLeftovers(child, execution, run);
+      if (child !== null && this.#last?.stop != null) breakLeftovers(child, execution, run);
     });
     return promise;
   }
@@ -216,7 +216,7 @@ export class Repl {
         break;
       case "done":
         if (execution === null || execution.id !== report.id) this.#child?.signal("SIGKILL");
-        else if (execution.signalled) this.#settle(execution);
+        else if (execution.stop !== null) this.#settle(execution);
         else this.#finish(execution, execution.stop ?? report.outcome, "kept", null);
         break;
       case "settled":

@@ -29,8 +29,6 @@ export class Execution {
   stop: Exclude<Outcome, "ok" | "error" | "crashed"> | null = null;
   /** The worker has read the cell. */
   begun = false;
-  /** The worker got a signal on this cell's account. */
-  signalled = false;
   /** The cell is over, and the worker makes sure that no signal is left; the id of the latest request for that. */
   settling: number | null = null;
   done = false;

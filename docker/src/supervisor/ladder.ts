@@ -23,7 +23,6 @@ export function climb(child: Child, execution: Execution, settle: () => void): v
     if (blocking) child.answerInput({ id, value: null, interrupted: true });
   child.send({ type: "interrupt", id: execution.id });
   const signal = (): void => {
-    execution.signalled = true;
     const isPatient = performance.now() - asked < KILL_CHILDREN_MS;
     signalDescendants(child.pid, isPatient ? "SIGINT" : "SIGKILL");
     child.signal("SIGINT");

@@ -8,6 +8,8 @@ const FULL_READ_BYTES = 1 << 14;
 /** After so many small reads in a row it is a flood, and what follows each is collected for a while. */
 const FLOOD_READS = 20;
 const COLLECT_MS = 4;
+/** A pipe that is never empty is read without the event loop's turning, so that nobody else would be served. */
+const TURN_MS = 4;
 
 export class Pump {
   readonly ended: Promise<void>;
@@ -36,7 +38,7 @@ export class Pump {
     while (!this.#ended && quiet < 2 && performance.now() < deadline) {
       const before = this.#reads;
       this.#endPause?.();
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
       if (this.#ended) return;
       quiet = !this.#delivering && this.#reads === before && waiting(this.fd) === 0 ? quiet + 1 : 0;
     }
@@ -45,6 +47,7 @@ export class Pump {
   async #run(): Promise<void> {
     let small = 0;
     let last = 0;
+    let turned = 0;
     try {
       for await (const chunk of Bun.file(this.fd).stream()) {
         this.#reads++;
@@ -55,6 +58,9 @@ export class Pump {
         small = isText && chunk.length < FULL_READ_BYTES && now - last < COLLECT_MS * 2 ? small + 1 : 0;
         last = now;
         if (small > FLOOD_READS) await this.#pause();
+        else if (now - turned > TURN_MS) await turn();
+        else continue;
+        turned = performance.now();
       }
     } finally {
       this.#ended = true;
@@ -74,3 +80,5 @@ export class Pump {
     });
   }
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
