@@ -14,7 +14,9 @@ from . import introspection, magics, outputs
 from .errors import Busy
 from .introspection import Inquiry
 from .magics import Settings
+from .outlet import Outlet
 from .outputs import Message
+from .pace import Pace
 from .session import Session
 from .stdin import Questions
 from .wire import End, Error, Input, Result
@@ -51,9 +53,12 @@ class Execution:
         session: Session,
         show: Callable[[Message], None],
         ask_user: Callable[[Input], Awaitable[str | None]],
+        *,
         settings: Settings,
+        pace: Pace,
     ) -> None:
         self.session = session
+        self.outlet = Outlet(pace, lambda output: show(outputs.render(output, cell.count)))
         self.questions = Questions(ask_user, session.input)
         self.in_sandbox = False
         """Whether the program is there now, so that the sandbox can interrupt it."""
@@ -89,18 +94,21 @@ class Execution:
             ):
                 match event:
                     case Input():
+                        await self.outlet.flush()
                         await self.questions.put(event)
                     case End():
+                        await self.outlet.finish(event)
                         ending = outputs.ending(event)
                         if ending is not None:
                             self._show(outputs.render(ending, cell.count))
                         error = ending or error
                     case _:
                         error = event if isinstance(event, Error) else error
-                        self._show(outputs.render(event, cell.count))
+                        await self.outlet.put(event)
         finally:
             self.in_sandbox = False
             self.questions.close()
+            self.outlet.close()
         return error
 
     async def _page(self, asked: Inquiry) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from .launch import Launch
 from .lease import Lease
 from .magics import Settings, program_of
 from .outputs import Message
+from .pace import Pace
 from .progress import ProgressDisplay
 from .session import Session
 from .stdin import InputBox
@@ -63,6 +64,7 @@ class BunSandboxKernel(Dispatch):
         self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._history = History(self.log)
         self._settings = Settings()
+        self._pace = Pace()
 
     # -- the kernel's own life -------------------------------------------------------------------------------------
 
@@ -132,6 +134,7 @@ class BunSandboxKernel(Dispatch):
     async def _interrupt_cell(self, execution: Execution, cell: asyncio.Task[Any]) -> None:
         with suppress(SandboxError, TimeoutError):
             async with asyncio.timeout(_INTERRUPT_SECONDS):
+                execution.outlet.stop()
                 await execution.session.interrupt()
             execution.questions.give_up()  # only now, or the cell would go on with an answer that nobody gave
             await asyncio.wait({cell}, timeout=_INTERRUPT_SECONDS)
@@ -168,6 +171,7 @@ class BunSandboxKernel(Dispatch):
         if not silent:
             self._remember(cell)
         self.running = cell.parent
+        self._pace.restart()
         self._cell = running = asyncio.ensure_future(self._run(cell))
         try:
             return await running
@@ -180,7 +184,12 @@ class BunSandboxKernel(Dispatch):
         try:
             session = await self._session_with_progress(cell)
             self._execution = Execution(
-                cell, session, partial(self._show, cell), partial(self._ask_user, cell), self._settings
+                cell,
+                session,
+                partial(self._show, cell),
+                partial(self._ask_user, cell),
+                settings=self._settings,
+                pace=self._pace,
             )
             return await self._execution.run()
         except SandboxError as failure:
@@ -268,15 +277,17 @@ class BunSandboxKernel(Dispatch):
         if not cell.silent:
             self._publish(message, cell.parent)
 
-    def _publish_late(self, event: LateEvent) -> None:
+    async def _publish_late(self, event: LateEvent) -> None:
         """Show what arrives between cells below the cell that it belongs to; what no cell asked for is dropped."""
         match event:
-            case Late(execution, output) if execution in self._parents:
-                self._publish(outputs.render(output, self.execution_count), self._parents[execution])
+            case Late(execution, output) if (parent := self._parents.get(execution)) is not None:
+                await asyncio.sleep(self._pace.seconds(output))
+                self._pace.spend(output)
+                self._publish(outputs.render(output, self.execution_count), parent)
             case WorkerLost(message) if self.running is None:  # a cell that runs tells of it itself
                 text = f"Between two cells, {message}.\n"
-                parent = next(reversed(self._parents.values()), self.get_parent("shell"))
-                self._publish(Message("stream", {"name": "stderr", "text": text}), parent)
+                latest = next(reversed(self._parents.values()), self.get_parent("shell"))
+                self._publish(Message("stream", {"name": "stderr", "text": text}), latest)
 
     def _publish(self, message: Message, parent: Mapping[str, Any]) -> None:
         self._send(self.iopub_socket, message.msg_type, message.content, parent, message.msg_type.encode())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from .engines import Progress
@@ -21,7 +21,7 @@ from .wire import LateEvent, WorkerLost
 class Lease:
     """At most one session at a time. Belongs to one event loop, which has to run before anything is asked of it."""
 
-    def __init__(self, launch: Launch | None, on_late: Callable[[LateEvent], None]) -> None:
+    def __init__(self, launch: Launch | None, on_late: Callable[[LateEvent], Awaitable[None]]) -> None:
         """Take over a sandbox that is on its way up, if there is one; ``on_late`` gets what belongs to no cell."""
         self.session: Session | None = None
         self._launch = launch
@@ -92,12 +92,12 @@ class Lease:
             async for event in session.late_events():
                 if not greeted.done():
                     greeted.set_result(None)
-                self._on_late(event)
+                await self._on_late(event)
         except Exception as error:
             if not greeted.done():
                 greeted.set_exception(error)
         if not greeted.done():
             greeted.set_exception(SandboxDied("The sandbox ended before it greeted."))
         if self.session is session:
-            self._on_late(WorkerLost("the sandbox ended; all variables are gone"))
+            await self._on_late(WorkerLost("the sandbox ended; all variables are gone"))
             await self.lose()

@@ -183,14 +183,39 @@ def screenshots(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, lab: Lab, screenshots: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A fresh workspace; what it looked like is kept when the test fails."""
-    failed_before = request.session.testsfailed
+    """A fresh workspace."""
+    with _open_page(browser, lab) as page, _photographed(page, screenshots, request):
+        yield page
+
+
+@pytest.fixture(scope="module")
+def lasting_page(browser: Browser, lab: Lab) -> Iterator[Page]:
+    """A workspace for many tests, since JupyterLab takes seconds to open."""
+    with _open_page(browser, lab) as page:
+        yield page
+
+
+@pytest.fixture
+def shared_page(lasting_page: Page, screenshots: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    with _photographed(lasting_page, screenshots, request):
+        yield lasting_page
+
+
+@contextmanager
+def _open_page(browser: Browser, lab: Lab) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1200, "height": 800})
     context.set_default_timeout(DEADLINE_MS)
     page = context.new_page()
     page.goto(lab.fresh_workspace)
     yield page
-    if request.session.testsfailed > failed_before:
-        page.screenshot(path=screenshots / f"{request.node.name}.png")
     lab.shut_down_kernels(page)
     context.close()
+
+
+@contextmanager
+def _photographed(page: Page, screenshots: Path, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep what the page looked like when the test fails."""
+    failed_before = request.session.testsfailed
+    yield
+    if request.session.testsfailed > failed_before:
+        page.screenshot(path=screenshots / f"{request.node.name}.png")

@@ -5,17 +5,53 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-KERNEL = "bun_sandbox"
-DISPLAY_NAME = "Bun (Sandboxed)"
+from tests.e2e.conftest import KERNEL
+from tests.e2e.notebook import (
+    Notebook,
+    colour,
+    error,
+    input_prompt,
+    launcher_card,
+    number,
+    output,
+    picture,
+    result,
+    token,
+)
+
 LOGO = Path(__file__).parents[2] / "kernelspec" / "logo-svg.svg"
 
+PINK = re.compile(r"rgb\(25\d, 2[12]\d, 2[12]\d\)")
+"""What JupyterLab puts behind errors."""
 RED = re.compile(r"rgb\((1[5-9]\d|2\d\d), \d{1,2}, \d{1,2}\)")
+
+FLOODED_MS = 3000
+"""Long enough for a hundred times what a cell may print."""
+MAX_HEAP_GROWTH_BYTES = 100 << 20
 
 TYPED = """\
 interface Point { x: number }
 const p: Point = {x: 1}"""
+
+BAKERY = """\
+/** Works the dough. */
+function knead(grams: number): number {
+  if (grams <= 0) throw new RangeError(`no dough: ${grams} g`);
+  return grams * 1.02;
+}"""
+
+STUCK_IN_A_TIMER = """\
+let turns = 0;
+setTimeout(() => { console.log("stuck"); for (;;) turns++; }, 10);
+await new Promise(() => {});"""
+
+PROGRESS = """\
+const bar = await display(html`<b>0 %</b>`);
+console.log("below");
+await input("Go on?");
+await bar.update(html`<b>100 %</b>`);"""
 
 STREAMING = """\
 console.log("rising");
@@ -24,84 +60,26 @@ console.log("steamed");
 p.x + 41"""
 
 
-class Notebook:
-    """The one open notebook, whose last cell is the next to be written."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.cells = page.locator(".jp-Notebook .jp-CodeCell")
-        self.status_bar = page.locator("#jp-main-statusbar")
-
-    def write(self, source: str) -> Locator:
-        cell = self.cells.nth(self.cells.count() - 1)
-        cell.locator(".cm-content").fill(source)
-        return cell
-
-    def start(self, source: str) -> Locator:
-        cell = self.write(source)
-        cell.locator(".cm-content").press("Shift+Enter")
-        return cell
-
-    def run(self, source: str, count: int) -> Locator:
-        """Run a cell to its end, which its execution count marks."""
-        cell = self.start(source)
-        expect(input_prompt(cell)).to_have_text(f"[{count}]:")
-        self.expect_status("Idle")
-        return cell
-
-    def choose_in_kernel_menu(self, label: str) -> None:
-        bar = self.page.locator(".lm-MenuBar-itemLabel")
-        bar.get_by_text("Kernel", exact=True).click()
-        items = self.page.locator(".lm-Menu-itemLabel")
-        items.get_by_text(label, exact=True).click()
-
-    def expect_status(self, status: str) -> None:
-        """Await what the status bar says; it names the kernel once there is one."""
-        text = f"{DISPLAY_NAME} | {status}"
-        expect(self.status_bar.get_by_text(text, exact=True)).to_be_visible()
-
-
-def input_prompt(cell: Locator) -> Locator:
-    return cell.locator(".jp-InputPrompt")
-
-
-def output(cell: Locator) -> Locator:
-    return cell.locator(".jp-OutputArea-output")
-
-
-def result(cell: Locator) -> Locator:
-    return cell.locator(".jp-OutputArea-executeResult")
-
-
-def launcher_card(page: Page) -> Locator:
-    cards = page.locator(".jp-LauncherCard[data-category='Notebook']")
-    return cards.filter(has_text=DISPLAY_NAME)
-
-
-def token(cell: Locator, text: str) -> Locator:
-    """The first span of the editor that marks exactly this text."""
-    exact = re.compile(f"^{re.escape(text)}$")
-    return cell.locator(".cm-line span").filter(has_text=exact).first
-
-
-def colour(element: Locator) -> str:
-    return str(element.evaluate("element => getComputedStyle(element).color"))
-
-
-def picture(page: Page, path: Path) -> None:
-    """Photograph the notebook alone, its file browser folded away."""
-    page.keyboard.press("Control+b")
-    expect(page.locator("#jp-left-stack")).to_be_hidden()
-    page.set_viewport_size({"width": 960, "height": 420})
-    page.screenshot(path=path)
-
-
 @pytest.fixture
 def notebook(page: Page) -> Notebook:
     launcher_card(page).click()
     notebook = Notebook(page)
     notebook.expect_status("Idle")
     return notebook
+
+
+@pytest.fixture(scope="module")
+def lasting_notebook(lasting_page: Page) -> Notebook:
+    launcher_card(lasting_page).click()
+    notebook = Notebook(lasting_page)
+    notebook.expect_status("Idle")
+    return notebook
+
+
+@pytest.fixture
+def shared(lasting_notebook: Notebook, shared_page: Page) -> Notebook:
+    """A notebook in which other tests have written too."""
+    return lasting_notebook
 
 
 def test_the_launcher_shows_the_kernel_with_our_logo(page: Page) -> None:
@@ -155,3 +133,104 @@ def test_restart_forgets_the_variables(notebook: Notebook) -> None:
     notebook.page.locator(".jp-Dialog .jp-mod-accept").click()
     answer = notebook.run("typeof kept", count=1)
     expect(result(answer)).to_contain_text("undefined")
+
+
+# -- what is typed, in a notebook that is shared ----------------------------------------------------------------------
+
+
+def test_tab_shows_the_variables_of_earlier_cells(shared: Notebook) -> None:
+    shared.run("const zebraCrossing = 41, zebraCount = 2")
+    cell = shared.write("zebraC")
+    cell.locator(".cm-content").press("Tab")
+    matches = shared.page.locator(".jp-Completer .jp-Completer-match")
+    expect(matches).to_have_text(["zebraCount", "zebraCrossing"])
+    matches.filter(has_text="zebraCrossing").click()
+    expect(cell.locator(".cm-content")).to_have_text("zebraCrossing")
+    expect(result(shared.run("zebraCrossing + 1"))).to_contain_text("42")
+
+
+def test_shift_tab_shows_the_signature_and_the_comment(shared: Notebook) -> None:
+    shared.run(BAKERY)
+    shared.write("knead").locator(".cm-content").press("Shift+Tab")
+    tooltip = shared.page.locator(".jp-Tooltip")
+    expect(tooltip).to_contain_text("knead(grams: number): number")
+    expect(tooltip).to_contain_text("Works the dough.")
+    shared.page.keyboard.press("Escape")
+    expect(tooltip).to_be_hidden()
+
+
+def test_prompt_shows_a_box_and_takes_the_answer(shared: Notebook) -> None:
+    cell = shared.start('`Hello, ${prompt("Name?")}!`')
+    expect(cell.locator(".jp-Stdin-prompt")).to_have_text(re.compile(r"^Name\? ?"))
+    box = cell.locator(".jp-Stdin-input")
+    box.fill("Ada 🥟")
+    box.press("Enter")
+    expect(result(cell)).to_contain_text('"Hello, Ada 🥟!"')
+    shared.expect_status("Idle")
+
+
+# -- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def test_an_error_names_its_lines_and_points_at_its_place(shared: Notebook) -> None:
+    declared = number(shared.run(BAKERY))
+    cell = shared.run("const grams = -1;\nconst kneaded = knead(grams);")
+    lines = error(cell).locator("pre").inner_text().splitlines()
+    assert lines[:2] == ["RangeError: no dough: -1 g", f"    at knead, Cell [{declared}], line 3"]
+    assert f"    at Cell [{declared + 1}], line 2" in lines
+    caret = next(index for index, line in enumerate(lines) if line.strip() == "^")
+    assert lines[caret - 1][lines[caret].index("^") :].startswith("RangeError(")
+    expect(error(cell)).to_have_css("background-color", PINK)
+
+
+def test_what_goes_to_the_error_stream_stands_out(shared: Notebook) -> None:
+    cell = shared.run('console.log("calm"); console.error("loud", { count: 1 }); console.log("calm again")')
+    expect(output(cell)).to_have_text(["calm\n", "loud {\n  count: 1,\n}\n", "calm again\n"])
+    expect(output(cell).nth(1)).to_have_css("background-color", PINK)
+    expect(output(cell).nth(2)).not_to_have_css("background-color", PINK)
+
+
+def test_a_display_changes_in_its_place(shared: Notebook) -> None:
+    cell = shared.start(PROGRESS)
+    expect(output(cell).nth(0)).to_have_text("0 %")
+    expect(output(cell).nth(1)).to_have_text("below\n")
+    cell.locator(".jp-Stdin-input").press("Enter")
+    expect(output(cell).nth(0)).to_have_text("100 %")
+    expect(output(cell).locator("b")).to_have_count(1)
+    expect(output(cell).nth(1)).to_have_text("below\n")
+    shared.expect_status("Idle")
+
+
+def test_rows_are_shown_as_a_table(shared: Notebook) -> None:
+    cell = shared.run('await display.table([{ bun: "bao", price: 3 }, { bun: "<anpan>", price: 2.5 }]);')
+    table = output(cell).locator("table")
+    expect(table.locator("thead th")).to_have_text(["", "bun", "price"])
+    expect(table.locator("tbody td")).to_have_text(["bao", "3", "<anpan>", "2.5"])
+    assert float(table.locator("tbody tr").first.evaluate("row => row.getBoundingClientRect().height")) > 10
+
+
+# -- what is stopped --------------------------------------------------------------------------------------------------
+
+
+def test_the_stop_button_ends_a_timer_that_never_returns_and_keeps_the_variables(shared: Notebook) -> None:
+    cell = shared.start(STUCK_IN_A_TIMER)
+    expect(output(cell)).to_have_text("stuck\n")
+    shared.press(shared.stop_button())
+    expect(error(cell)).to_contain_text("KeyboardInterrupt")
+    shared.expect_status("Idle")
+    expect(result(shared.run("turns > 0"))).to_contain_text("true")
+
+
+def test_the_stop_button_ends_a_flood_and_the_page_can_still_be_used(shared: Notebook) -> None:
+    shared.run("const kept = 41")
+    stop = shared.stop_button()
+    before = shared.heap_bytes()
+    cell = shared.start('for (;;) console.log("x")')
+    expect(output(cell).first).to_be_visible()
+    shared.page.wait_for_timeout(FLOODED_MS)
+    shared.press(stop)
+    expect(error(cell).last).to_contain_text("KeyboardInterrupt")
+    shared.expect_status("Idle")
+    expect(output(cell).filter(has_text="bytes of output left out")).to_be_visible()
+    expect(result(shared.run("kept + 1"))).to_contain_text("42")
+    assert shared.heap_bytes() - before < MAX_HEAP_GROWTH_BYTES
