@@ -6,6 +6,7 @@ Law: whatever happens to the sandbox, the kernel answers and lives; the next cel
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,15 +23,14 @@ from .launch import Launch
 from .lease import Lease
 from .magics import Settings, program_of
 from .outputs import Message
-from .pace import Pace
-from .progress import ProgressDisplay
+from .pace import SERVED, Pace
+from .progress import opened
 from .session import Session
 from .stdin import InputBox
 from .wire import Error, Input, Late, LateEvent, WorkerLost
 
 _REMEMBERED_CELLS = 200
 """So many ended cells can still be told apart when output of theirs arrives late."""
-_PROGRESS_SECONDS = 0.25
 _ASK_SECONDS = 1.0
 """A front end that asks about code does not wait longer; a worker in a busy loop would let it."""
 _INTERRUPT_SECONDS = 3.0
@@ -64,7 +64,7 @@ class BunSandboxKernel(Dispatch):
         self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._history = History(self.log)
         self._settings = Settings()
-        self._pace = Pace()
+        self._pace = Pace(served=SERVED in os.environ)
 
     # -- the kernel's own life -------------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class BunSandboxKernel(Dispatch):
 
     async def _run(self, cell: Cell) -> dict[str, Any]:
         try:
-            session = await self._session_with_progress(cell)
+            session = await opened(self._lease, partial(self._show, cell))
             self._execution = Execution(
                 cell,
                 session,
@@ -201,18 +201,6 @@ class BunSandboxKernel(Dispatch):
             await self._lease.lose()
             ours = SandboxDied(f"The kernel failed ({type(error).__name__}: {error}).", "Please report this.")
             return self._failed(outputs.failure(ours), cell)
-
-    async def _session_with_progress(self, cell: Cell) -> Session:
-        opening = self._lease.open()
-        display = ProgressDisplay(partial(self._show, cell))
-        try:
-            while not opening.done():
-                await asyncio.wait({opening}, timeout=_PROGRESS_SECONDS)
-                if self._lease.progress is not None:
-                    display.show(self._lease.progress)
-        finally:
-            display.finish()
-        return opening.result()
 
     async def _ask_user(self, cell: Cell, question: Input) -> str | None:
         return await self._input_box.ask(question, cell.parent, cell.ident) if cell.allow_stdin else None

@@ -3,7 +3,7 @@
 Jupyter Server drops whatever a kernel sends in excess of ``iopub_data_rate_limit`` (1 MB of stream text a second) or
 ``iopub_msg_rate_limit`` (1000 messages a second), counted over ``rate_limit_window`` (3 s) and anew after each
 ``idle``; results and errors too: ``ZMQChannelsWebsocketConnection._limit_rate`` in jupyter_server 2. JupyterLab renders
-all that a cell has printed anew with each message that adds to it.
+all that a cell has printed anew with each message that adds to it. Clients without a server get everything at once.
 """
 
 from __future__ import annotations
@@ -25,10 +25,15 @@ RENDERING_SECONDS_PER_BYTE = 2e-6
 """Twice what a browser needs, measured with short lines."""
 
 
+SERVED = "JPY_SESSION_NAME"
+"""Jupyter Server puts the notebook's path there (``SessionManager.get_kernel_env``); others start kernels without."""
+
+
 class Pace:
     """A bucket that fills at a steady rate and that outputs are paid from."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, served: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._served = served
         self._clock = clock
         self.restart()
 
@@ -40,6 +45,8 @@ class Pace:
 
     def seconds(self, output: Output) -> float:
         """Return how long a server wants an output to wait."""
+        if not self._served:
+            return 0.0
         now = self._clock()
         self._room = min(BURST_BYTES, self._room + (now - self._filled) * BYTES_PER_SECOND)
         self._filled = now
@@ -47,6 +54,8 @@ class Pace:
 
     def unhurried_seconds(self, output: Output) -> float:
         """Return how long an output waits for more of its kind too, so that a browser is spared."""
+        if not self._served:
+            return 0.0
         spare = max(0, self._printed_bytes - UNHURRIED_BYTES) * RENDERING_SECONDS_PER_BYTE
         rendered = self._last + spare - self._clock() if isinstance(output, Stream) else 0.0
         return max(rendered, self.seconds(output))

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import time
 import uuid
 from collections.abc import Callable
 
 from .engines import Progress
+from .lease import Lease
 from .outputs import Message
+from .session import Session
+
+_REPORT_SECONDS = 0.25
+
+
+async def opened(lease: Lease, publish: Callable[[Message], None]) -> Session:
+    """Return the session once it is there, and show how far its start is. Raises SandboxError."""
+    opening = lease.open()
+    display = ProgressDisplay(publish)
+    try:
+        while not opening.done():
+            await asyncio.wait({opening}, timeout=_REPORT_SECONDS)
+            if lease.progress is not None:
+                display.show(lease.progress)
+    finally:
+        display.finish()
+    return opening.result()
 
 
 class ProgressDisplay:

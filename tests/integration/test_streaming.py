@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection as Server
 
 from bun_sandbox_kernel.engines.docker import DockerEngine
 from tests.integration.kernels import ANSI, SECONDS, Notebook, errors, kernel, text
@@ -121,6 +123,20 @@ def test_what_is_left_out_is_counted(notebook: Notebook) -> None:
     assert reply["status"] == "ok"
     (sentence,) = re.findall(r"… (\d+) bytes of output left out", text(published, "stderr"))
     assert len(text(published)) + int(sentence) == 120 * 100_000
+
+
+def test_a_notebook_server_gets_no_more_text_than_it_passes_on(engine: DockerEngine, tmp_path: Path) -> None:
+    with kernel(tmp_path, JPY_SESSION_NAME="Untitled.ipynb") as served:
+        request = served.send("for (let i = 0; i < 40_000; i++) console.log('x'.repeat(99))")
+        sizes: list[tuple[float, int]] = []
+        for message in served.messages(request):
+            assert message.kind == "stream"
+            sizes.append((time.monotonic(), len(message.content["text"])))
+    assert sum(size for _, size in sizes) == 40_000 * 100
+    window = Server.rate_limit_window.default_value
+    most = Server.iopub_data_rate_limit.default_value * window
+    for start, _ in sizes:
+        assert sum(size for at, size in sizes if start <= at < start + window) < most
 
 
 def test_a_logged_error_reads_like_a_thrown_one(notebook: Notebook) -> None:

@@ -24,7 +24,7 @@ def text(outputs: list[Output], name: str = "stdout") -> str:
 def test_all_that_a_program_prints_is_shown_when_it_ends() -> None:
     async def body() -> None:
         outputs: list[Output] = []
-        outlet = Outlet(Pace(), outputs.append)
+        outlet = Outlet(Pace(served=True), outputs.append)
         lines = [f"line {number}\n" * 1000 for number in range(100)]
         for line in lines:
             await outlet.put(Stream("stdout", line))
@@ -38,7 +38,7 @@ def test_all_that_a_program_prints_is_shown_when_it_ends() -> None:
 def test_streams_and_displays_keep_their_order() -> None:
     async def body() -> None:
         outputs: list[Output] = []
-        outlet = Outlet(Pace(), outputs.append)
+        outlet = Outlet(Pace(served=True), outputs.append)
         await outlet.put(Stream("stdout", CHUNK))
         await outlet.put(Stream("stdout", "one"))
         await outlet.put(Display({"text/plain": "two"}, {}, None, update=False))
@@ -55,7 +55,7 @@ def test_streams_and_displays_keep_their_order() -> None:
 def test_a_stop_leaves_out_what_waits_and_says_how_much() -> None:
     async def body() -> None:
         outputs: list[Output] = []
-        outlet = Outlet(Pace(), outputs.append)
+        outlet = Outlet(Pace(served=True), outputs.append)
         for _ in range(20):
             await outlet.put(Stream("stdout", CHUNK))
         outlet.stop()
@@ -73,7 +73,7 @@ def test_a_stop_leaves_out_what_waits_and_says_how_much() -> None:
 
 def test_a_stop_ends_the_wait_for_the_rest() -> None:
     async def body() -> None:
-        outlet = Outlet(Pace(), lambda _: None)
+        outlet = Outlet(Pace(served=True), lambda _: None)
         for _ in range(100):
             await outlet.put(Stream("stdout", CHUNK))
         finishing = asyncio.ensure_future(outlet.finish(OK))
@@ -88,7 +88,7 @@ def test_a_stop_ends_the_wait_for_the_rest() -> None:
 def test_nothing_is_said_of_a_stop_that_left_nothing_out() -> None:
     async def body() -> None:
         outputs: list[Output] = []
-        outlet = Outlet(Pace(), outputs.append)
+        outlet = Outlet(Pace(served=True), outputs.append)
         await outlet.put(Stream("stdout", "all"))
         outlet.stop()
         await outlet.finish(STOPPED)

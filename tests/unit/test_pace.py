@@ -20,7 +20,7 @@ class Clock:
 def sent(output: Output, seconds: float) -> list[float]:
     """Send one output again and again as soon as it may go out; return the times."""
     clock, times = Clock(), list[float]()
-    pace = Pace(clock)
+    pace = Pace(served=True, clock=clock)
     while True:
         clock.now += pace.seconds(output) + 1e-6
         if clock.now > 100 + seconds:
@@ -53,14 +53,14 @@ def test_text_larger_than_the_bucket_goes_out_too() -> None:
 
 
 def test_the_first_hundred_thousand_bytes_wait_for_nothing() -> None:
-    pace, line = Pace(Clock()), Stream("stdout", "x" * 99)
+    pace, line = Pace(served=True, clock=Clock()), Stream("stdout", "x" * 99)
     for _ in range(1000):
         assert pace.unhurried_seconds(line) == 0
         pace.spend(line)
 
 
 def test_the_longer_a_cell_has_printed_the_rarer_is_more_text() -> None:
-    pace, line = Pace(Clock()), Stream("stdout", "x\n" * 100_000)
+    pace, line = Pace(served=True, clock=Clock()), Stream("stdout", "x\n" * 100_000)
     waits = []
     for _ in range(3):
         pace.spend(line)
@@ -70,15 +70,22 @@ def test_the_longer_a_cell_has_printed_the_rarer_is_more_text() -> None:
 
 
 def test_what_was_cleared_is_not_rendered_again() -> None:
-    pace = Pace(Clock())
+    pace = Pace(served=True, clock=Clock())
     pace.spend(Stream("stdout", "x\n" * 100_000))
     pace.spend(Clear(wait=False))
     assert pace.unhurried_seconds(Stream("stdout", "x")) == 0
 
 
 def test_a_new_cell_begins_anew() -> None:
-    pace, line = Pace(Clock()), Stream("stdout", "x" * 1_500_000)
+    pace, line = Pace(served=True, clock=Clock()), Stream("stdout", "x" * 1_500_000)
     pace.spend(line)
     assert pace.seconds(line) > 0
     pace.restart()
     assert pace.seconds(line) == 0
+
+
+def test_a_client_without_a_server_gets_everything_at_once() -> None:
+    pace, line = Pace(served=False, clock=Clock()), Stream("stdout", "x\n" * 1_000_000)
+    for _ in range(10):
+        pace.spend(line)
+    assert pace.seconds(line) == pace.unhurried_seconds(line) == 0
