@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 
+from . import engines
 from .engines import Progress, Sandbox
 from .errors import SandboxError
 from .policy import SandboxPolicy
@@ -23,13 +24,12 @@ class Launch:
         self.sandbox.set_running_or_notify_cancel()
         self.progress: Progress | None = None
         """The last thing that the engine reported, while long work goes on."""
-        threading.Thread(target=self._run, args=(policy,), name="launch", daemon=True).start()
+        # Here and not in the thread, where it would take turns with the imports of whoever goes on.
+        engine = engines.load()
+        threading.Thread(target=self._run, args=(engine, policy), name="launch", daemon=True).start()
 
-    def _run(self, policy: SandboxPolicy) -> None:
-        from . import engines
-
+    def _run(self, engine: engines.Engine, policy: SandboxPolicy) -> None:
         try:
-            engine = engines.load()
             sandbox = engine.start(policy, self._report)
         except BaseException as error:
             self.sandbox.set_exception(error)
