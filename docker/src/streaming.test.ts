@@ -145,8 +145,51 @@ test.each([
   ],
   ["a rejected promise", "await Promise.reject(new RangeError('no'))", ["RangeError: no"]],
   ["a callback", "[1].map(function inner() { throw new Error('cb') })", ["inner", "line 1"]],
-  ["a missing package", "import x from 'no-such-package'", ["no-such-package"]],
+  [
+    "one of two constants",
+    "const one = 1, two = 2; [one, two] = [3, 4]",
+    ["TypeError: Cannot assign to 'one', 'two': one of them is a constant."],
+  ],
+  [
+    "a property that is read-only",
+    "const frozen = Object.freeze({ q: 1 }); frozen.q = 2",
+    ["TypeError: Cannot assign to 'q' because it is a read-only property."],
+  ],
+  [
+    "where a package is missing",
+    "1;\nimport x from 'no-such-package'",
+    ["ImportError: Cannot find package 'no-such-package'", "line 2", `${" ".repeat(23)}^`],
+  ],
+  [
+    "where a file is missing",
+    "1;\nawait import('./no-such-file.ts')",
+    ["ImportError", "no-such-file.ts", "line 2"],
+  ],
+  ["where a name is missing", "import { nothing } from 'node:fs'", ["'nothing' not found", "line 1", "^"]],
+  [
+    "the surroundings of a place in a long line",
+    `const long = '${"z".repeat(5000)}'; throw new Error('far')`,
+    ["zzz'; throw new Error('far')\n", "^"],
+  ],
 ])("a traceback shows %s", async (_, code, parts) => {
   const text = traceback(await notebook.run(code));
   for (const part of parts) expect(text).toContain(part);
+});
+
+test("a line of a traceback is never long", async () => {
+  const text = traceback(await notebook.run(`throw new Error('near'); '${"z".repeat(5000)}'`));
+  for (const line of text.split("\n")) expect(line.length).toBeLessThan(220);
+});
+
+test("a cell that formats stacks in its own way does not do so for the tracebacks of later cells", async () => {
+  await notebook.run("Error.prepareStackTrace = () => 'mine'");
+  expect(traceback(await notebook.run("throw new Error('told')", { count: 61 }))).toContain(
+    "Cell [61], line 1",
+  );
+});
+
+test("a file can be imported that was not there when its folder was first looked at", async () => {
+  await notebook.run("await import('./late.ts')");
+  await notebook.run("require('fs').writeFileSync('late.ts', 'export const late: number = 7')");
+  expect(await notebook.value("(await import('./late.ts')).late")).toBe("7");
 });

@@ -120,6 +120,11 @@ export function restoreBuiltIns(): void {
     const holder = holderOf[index] as Record<PropertyKey, unknown>;
     const key = keyOf[index] as string;
     if (isWhole(holder, key, valueOf[index])) continue;
+    // Bun hears of this one through an assignment only; tracebacks of later cells need it, so it is not given back.
+    if (key === "prepareStackTrace") {
+      holder[key] = valueOf[index];
+      continue;
+    }
     changes[changes.length] = { holder, key, descriptor: describe(holder, key) };
     defineProperty(holder, key, descriptorOf[index] as PropertyDescriptor);
   }
@@ -139,8 +144,6 @@ export function returnChanges(): void {
   changes = [];
   for (let index = returned.length - 1; index >= 0; index--) {
     const { holder, key, descriptor } = returned[index] as Change;
-    // Tracebacks of later cells need the engine's own.
-    if (key === "prepareStackTrace") continue;
     if (descriptor === null) deleteProperty(holder, key);
     else defineProperty(holder, key, descriptor);
   }

@@ -3,7 +3,7 @@
  *
  * Frames of cells read `Cell [3], line 4`; frames of files and packages stay as they are; ours are hidden.
  */
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { CellSyntaxError, type Position } from "../cell.ts";
 import { inspectValue } from "../display.ts";
 import type { ErrorEvent } from "../wire.ts";
@@ -24,13 +24,18 @@ const CELL_FRAME = /^\s*at (?:(.*?) \()?cell:(\d+):(\d+):(\d+)\)?$/;
 const CELL_BODY = /^(?:async )?(?:default|starDefault|<anonymous>|anonymous)$/;
 const FOREIGN_FRAME = /file:\/\/\/:|<parse>|(?:\(| at )(?:native|unknown|node:|bun:)/;
 const OUR_FOLDER = `${dirname(Bun.main)}/`;
+/** The module that an import did not find, or not with what it wanted. */
+const MODULE = /^(?:Cannot find |Export named .* not found in )(?:module|package) '(.+?)'/;
+const STRING = /(["'])(?:(?!\1)[^\\\n])+\1/g;
 const MAX_DEPTH = 8;
 const MAX_PARTS = 10;
+const MAX_COLUMNS = 200;
 /** What the engine says of an assignment to a constant, and what TypeScript says (TS2588). */
 const CONSTANT =
   /^(?:Cannot assign to|This assignment will throw because) "(.+)".* (?:is a constant|because)/;
 const READONLY = "Attempted to assign to readonly property.";
-const TARGET_AT = /^(?:\+\+|--)?\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:[^\w\s.([]*=|\+\+|--)/u;
+const TARGET_AT =
+  /^(?:\+\+|--)?\s*((?:[\p{ID_Continue}$]*\s*\.\s*)*)([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:[^\w\s.([]*=|\+\+|--)/u;
 /** Names that are not those of properties, nor of objects whose properties are assigned to. */
 const NAMES = /(?<![.\p{ID_Continue}$])[\p{ID_Start}$_][\p{ID_Continue}$]*(?![\p{ID_Continue}$]|\s*[.([])/gu;
 
@@ -76,7 +81,7 @@ function describeOne(error: unknown, look: Look): string[] {
     return [...lines, ...frame("", look.running, error.position, look.paint, true)];
   const fault = buildFault(error);
   if (fault !== null) {
-    if (fault.position === null) return lines;
+    if (fault.position === null) return [...lines, ...importFrame(fault.message, look)];
     const { file, line, column } = fault.position;
     if (!/^(?:\/?cell:)?\d+$/.test(file)) return [...lines, `    at ${file}:${line}:${column}`];
     const position = look.running.original(fault.position);
@@ -92,7 +97,23 @@ function describeOne(error: unknown, look: Look): string[] {
     } else if (!CELL_FRAME.test(line) && !FOREIGN_FRAME.test(line) && !line.includes(OUR_FOLDER))
       lines.push(line);
   }
-  return lines;
+  return lines.length > 1 || !(error instanceof SyntaxError)
+    ? lines
+    : [...lines, ...importFrame(evalue, look)];
+}
+
+/** The engine does not say where an import stands that leads nowhere, so the name of its module is looked for. */
+function importFrame(message: string, { running, paint }: Look): string[] {
+  const sought = MODULE.exec(message)?.[1];
+  if (sought === undefined) return [];
+  for (const { 0: literal, index } of running.source.matchAll(STRING)) {
+    const name = literal.slice(1, -1);
+    if (name !== sought && resolve(name) !== sought) continue;
+    const before = running.source.slice(0, index).split(/\r?\n/);
+    const position = { line: before.length, column: (before.at(-1) ?? "").length + 1 };
+    return frame("", running, position, paint, true);
+  }
+  return [];
 }
 
 type Place = { readonly name: string; readonly cell: CellSource; readonly position: Position };
@@ -111,9 +132,12 @@ function frame(name: string, cell: CellSource, at: Position, paint: Paint, withE
   if (!withExcerpt) return [head];
   const source = cell.source.split(/\r?\n/);
   const lines = [head];
-  if (at.line >= 2) lines.push(paint("2", gutter(at.line - 1)) + source[at.line - 2]);
-  lines.push(paint("2", gutter(at.line)) + (source[at.line - 1] ?? ""));
-  const before = (source[at.line - 1] ?? "").slice(0, at.column - 1).replace(/[^\t]/g, " ");
+  // Of a very long line only the surroundings of the place are shown.
+  const start = at.column <= MAX_COLUMNS ? 0 : at.column - MAX_COLUMNS / 2;
+  const shown = (line: string): string => line.slice(start, start + MAX_COLUMNS);
+  if (at.line >= 2) lines.push(paint("2", gutter(at.line - 1)) + shown(source[at.line - 2] ?? ""));
+  lines.push(paint("2", gutter(at.line)) + shown(source[at.line - 1] ?? ""));
+  const before = (source[at.line - 1] ?? "").slice(start, at.column - 1).replace(/[^\t]/g, " ");
   lines.push(paint("31", `${" ".repeat(gutter(at.line).length)}${before}^`));
   return lines;
 }
@@ -138,18 +162,25 @@ function nameOf(error: unknown, look: Look): { ename: string; evalue: string } {
   }
 }
 
-/** The engine does not name the constant, so it is looked for where the error is. */
+/** The engine does not name what is assigned to, so it is looked for where the error is. */
 function constantMessage(error: Error, { find }: Look): string {
   const place = placeOf(stackOf(error)[0] ?? "", find);
   if (place === null) return READONLY;
   const { line, column } = place.position;
   const text = place.cell.source.split(/\r?\n/)[line - 1] ?? "";
-  const target = TARGET_AT.exec(text.slice(column - 1))?.[1] ?? "";
+  const [, path = "", target = ""] = TARGET_AT.exec(text.slice(column - 1)) ?? [];
+  if (target !== "" && /\.\s*$/.test(text.slice(0, column - 1) + path))
+    return `Cannot assign to '${target}' because it is a read-only property.`;
   const names = isConstant(target) ? [target] : [...new Set(text.match(NAMES))].filter(isConstant);
-  return names[0] !== undefined && names.length === 1 ? assigned(names[0]) : READONLY;
+  if (names[0] === undefined) return READONLY;
+  return names.length === 1
+    ? assigned(names[0])
+    : `Cannot assign to ${quoted(names)}: one of them is a constant.`;
 }
 
 const assigned = (name: string): string => `Cannot assign to '${name}' because it is a constant.`;
+
+const quoted = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(", ");
 
 const isConstant = (name: string): boolean =>
   Object.getOwnPropertyDescriptor(globalThis, name)?.writable === false;
