@@ -65,8 +65,11 @@ class Dispatch(Kernel):
         self._publish_status("busy", "shell", request)  # type: ignore[no-untyped-call]
         try:
             await self.shell_handlers[request["header"]["msg_type"]](self.shell_stream, ident, request)
-        except Exception:
+        except Exception as error:
             self.log.exception("Exception in message handler:")
+            kind = request["header"]["msg_type"].replace("request", "reply")
+            content = {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
+            session.send(self.shell_stream, kind, content, request, ident=ident)
         self._publish_status_and_flush("idle", "shell", self.shell_stream, request)  # type: ignore[no-untyped-call]
         if self.running is not None:
             # Front ends show the last status, whosoever it is, and the kernel is not idle.

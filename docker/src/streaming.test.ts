@@ -165,6 +165,7 @@ test.each([
     "1;\nawait import('./no-such-file.ts')",
     ["ImportError", "no-such-file.ts", "line 2"],
   ],
+  ["what is only proposed", "2 |> Math.sqrt(%)", ["SyntaxError: This syntax is not part of TypeScript yet."]],
   ["where a name is missing", "import { nothing } from 'node:fs'", ["'nothing' not found", "line 1", "^"]],
   [
     "the surroundings of a place in a long line",
@@ -192,4 +193,15 @@ test("a file can be imported that was not there when its folder was first looked
   await notebook.run("await import('./late.ts')");
   await notebook.run("require('fs').writeFileSync('late.ts', 'export const late: number = 7')");
   expect(await notebook.value("(await import('./late.ts')).late")).toBe("7");
+});
+
+test("a group that a cell leaves open is not open in the next, and still is in what the cell left behind", async () => {
+  await notebook.run(
+    "console.group('G'); setTimeout(() => console.log('late'), 20); throw new Error('before its end')",
+  );
+  expect(output(await notebook.run("console.log('flat'); await Bun.sleep(40)"))).toBe("flat\n");
+  const texts = notebook.late.map((event) =>
+    event.type === "late" && event.event.type === "stream" ? event.event.text : "",
+  );
+  expect(texts.join("")).toBe("  late\n");
 });

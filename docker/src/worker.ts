@@ -53,6 +53,8 @@ type Ran = Omit<CellSource, "original"> & {
   allowsInput: boolean;
   /** Set by an interrupt: the cell's awaits do not come back. */
   stopped: boolean;
+  /** Of the lines inside the console's groups that the cell has opened. */
+  indent: string;
 };
 const cells: Record<number, Ran | undefined> = Object.create(null) as Record<number, Ran>;
 const find = (id: number) => cells[id];
@@ -90,6 +92,7 @@ function unread({ id, code, count, color, allow_stdin }: RunCommand): Ran {
     allowsInput: allow_stdin,
     original: () => null,
     stopped: false,
+    indent: "",
   };
 }
 
@@ -270,6 +273,7 @@ Object.assign(
     (name, text) => channel.print(name, current().id, text),
     (value) => inspectValue(value, false, trace),
     () => display.clearOutput(),
+    current,
   ),
 );
 Object.assign(globalThis, display, stdin.globals, resultGlobals);

@@ -140,6 +140,16 @@ def test_whatever_is_typed_completion_answers(notebook: Notebook, code: str) -> 
     assert 0 <= reply["cursor_start"] <= reply["cursor_end"] <= len(code)
 
 
+@pytest.mark.parametrize("content", [{}, {"code": "x", "cursor_pos": "end"}, {"code": 7, "cursor_pos": 1}])
+@pytest.mark.parametrize("kind", ["complete", "inspect"])
+def test_a_malformed_question_is_answered_with_an_error(notebook: Notebook, kind: str, content: dict[str, Any]) -> None:
+    request = notebook.client.session.msg(f"{kind}_request", content)
+    notebook.client.shell_channel.send(request)
+    reply = notebook.reply(request["header"]["msg_id"])
+    assert reply["status"] == "error"
+    assert reply["ename"]
+
+
 def test_a_tooltip_tells_what_is_known(notebook: Notebook) -> None:
     notebook.run("/** Doubles. */ function twice(n: number): number { return n * 2 }")
     reply = inspect(notebook, "'🥟'; twice")

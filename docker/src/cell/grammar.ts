@@ -88,7 +88,9 @@ function parseWith(source: string, loader: Reading["loader"], prefix: string): R
   const file = tryParse(source, loader, prefix);
   if (!(file instanceof SyntaxError)) return { program: file.program, loader, isExpression: prefix !== "" };
   const atEnd = skipGap(source, file.pos) === source.length;
-  const message = file.message.replace(/ \(\d+:\d+\)$/, "");
+  const message = file.message
+    .replace(/ \(\d+:\d+\)$/, "")
+    .replace(/^This experimental syntax requires enabling .*/, "This syntax is not part of TypeScript yet.");
   return new CellSyntaxError(
     atEnd ? message.replace(/^Unexpected token/, "Unexpected end of the cell") : message,
     positionAt(source, file.pos),

@@ -3,11 +3,13 @@ import { createConsole } from "./console.ts";
 
 function printed(use: (console: ReturnType<typeof createConsole>) => void): string {
   let text = "";
+  const groups = { indent: "" };
   use(
     createConsole(
       (name, chunk) => void (text += name === "stderr" ? `!${chunk}` : chunk),
       (value) => Bun.inspect(value),
       () => void (text += "<cleared>"),
+      () => groups,
     ),
   );
   return text;

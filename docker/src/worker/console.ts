@@ -20,19 +20,24 @@ const SPECIFIERS: Readonly<Record<string, true>> = {
 };
 const clock = performance.now.bind(performance);
 
+/** What belongs to one cell: a group that it leaves open is not open in the next. */
+export type Groups = { indent: string };
+
 /** `show` turns a value that is no text into text, errors included. */
-export function createConsole(write: Write, show: (value: unknown) => string, clear: () => void) {
+export function createConsole(
+  write: Write,
+  show: (value: unknown) => string,
+  clear: () => void,
+  groups: () => Groups,
+) {
   const counts = new Map<string, number>();
   const timers = new Map<string, number>();
-  let indent = "";
 
-  const line = (name: Name, text: string): void =>
-    write(
-      name,
-      indent === ""
-        ? `${text}\n`
-        : `${indent}${text.includes("\n") ? text.replaceAll("\n", `\n${indent}`) : text}\n`,
-    );
+  const line = (name: Name, text: string): void => {
+    const { indent } = groups();
+    if (indent === "") write(name, `${text}\n`);
+    else write(name, `${indent}${text.includes("\n") ? text.replaceAll("\n", `\n${indent}`) : text}\n`);
+  };
   const join = (values: readonly unknown[]): string => {
     const first = values[0];
     if (typeof first !== "string") return words(values, 0);
@@ -64,7 +69,7 @@ export function createConsole(write: Write, show: (value: unknown) => string, cl
   };
   const group = (...labels: readonly unknown[]): void => {
     if (labels.length > 0) line("stdout", join(labels));
-    indent += "  ";
+    groups().indent += "  ";
   };
 
   return {
@@ -108,7 +113,10 @@ export function createConsole(write: Write, show: (value: unknown) => string, cl
     },
     group,
     groupCollapsed: group,
-    groupEnd: (): void => void (indent = indent.slice(2)),
+    groupEnd: (): void => {
+      const open = groups();
+      open.indent = open.indent.slice(2);
+    },
     write: (...chunks: readonly string[]): number => {
       const text = chunks.join("");
       write("stdout", text);
