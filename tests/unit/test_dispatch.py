@@ -130,11 +130,16 @@ async def test_a_slow_answer_holds_no_cell(started: tuple[Kernel, FrontEnd]) -> 
     assert await front_end.reply() == (cell, "ok")
 
 
-async def test_without_a_cell_a_question_ends_idle(started: tuple[Kernel, FrontEnd]) -> None:
+async def test_without_a_cell_a_question_ends_idle_even_if_its_answer_failed(started: tuple[Kernel, FrontEnd]) -> None:
     _, front_end = started
     question = front_end.send("complete_request", code="broken", cursor_pos=1)
+    assert await front_end.reply() == (question, "error")
     await asyncio.sleep(0.05)
     assert front_end.published == [("busy", "complete_request", question), ("idle", "complete_request", question)]
+
+
+async def test_what_is_no_message_breaks_nothing(started: tuple[Kernel, FrontEnd]) -> None:
+    _, front_end = started
     front_end.socket.send_multipart([b"<IDS|MSG>", b"forged", b'{"msg_type":"complete_request"}', b"{}", b"{}", b"{}"])
     front_end.socket.send_multipart([b"nonsense"])
     asked = front_end.send("complete_request", code="x", cursor_pos=1)
