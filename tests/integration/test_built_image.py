@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
+import sys
 import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from bun_sandbox_kernel import __version__, image, wire
@@ -35,6 +38,19 @@ def contents(name: str) -> set[str]:
             return {member.name for member in archive if member.isfile() or member.issym()}
     finally:
         client.remove_container(container)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_terminal_shows_how_far_a_build_is() -> None:
+    command = Path(sys.executable).with_name("bun-sandbox")
+    terminal = pexpect.spawn(str(command), ["image", "build", "--force"], encoding="utf-8", timeout=300)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    drawn = [int(percent) for percent in re.findall(r"\[[#-]+\] +(\d+)%", terminal.before or "")]
+    assert drawn == sorted(drawn)
+    assert len(set(drawn)) > 3
+    assert drawn[-1] == 100
+    assert terminal.exitstatus == 0
 
 
 def test_the_image_holds_bun_and_two_programs_and_nothing_to_play_with(engine: DockerEngine) -> None:
