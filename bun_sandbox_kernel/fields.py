@@ -63,6 +63,13 @@ class Fields:
         """Return an object within."""
         return Fields(self._typed(name, dict))
 
+    def objects(self, name: str) -> tuple[Fields, ...]:
+        """Return a list of objects within."""
+        values = self._typed(name, list)
+        if not all(isinstance(value, dict) for value in values):
+            raise PeerError(f"The sandbox sent an event whose {name!r} is not a list of objects.")
+        return tuple(map(Fields, values))
+
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of texts."""
         values = self._typed(name, list)

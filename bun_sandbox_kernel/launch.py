@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 
-from . import engines
+from . import engines, selfcheck
 from .engines import Progress, Sandbox
 from .errors import SandboxError
 from .policy import SandboxPolicy
@@ -30,7 +30,7 @@ class Launch:
 
     def _run(self, engine: engines.Engine, policy: SandboxPolicy) -> None:
         try:
-            sandbox = engine.start(policy, self._report)
+            sandbox = selfcheck.start(engine, policy, self._report)
         except BaseException as error:
             self.sandbox.set_exception(error)
             return

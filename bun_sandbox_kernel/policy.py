@@ -62,6 +62,29 @@ def _choice(variable: str, default: str, *choices: str) -> Any:
     return field(default=default, metadata={"setting": setting})
 
 
+LINES = (
+    "user",
+    "capabilities",
+    "no_new_privs",
+    "seccomp",
+    "root",
+    "tmp",
+    "code",
+    "shm",
+    "memory",
+    "swap",
+    "cpus",
+    "pids",
+    "network",
+    "devices",
+)
+"""What is proved from inside at launch, by the names under which it may be allowed to be missing."""
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
 @dataclass(frozen=True, kw_only=True)
 class SandboxPolicy:
     """Every limit of one sandbox. All sizes in bytes, all times in milliseconds."""
@@ -86,6 +109,18 @@ class SandboxPolicy:
         default=SECCOMP_PROFILE,
         metadata={"setting": _Setting("BUN_SANDBOX_SECCOMP", Path, "the path of a seccomp profile", bool)},
     )
+    allow_missing: frozenset[str] = field(
+        default=frozenset(),
+        metadata={
+            "setting": _Setting(
+                "BUN_SANDBOX_ALLOW_MISSING",
+                _names,
+                "names, with commas between them, among " + ", ".join(LINES),
+                lambda names: names <= set(LINES),
+            )
+        },
+    )
+    """Lines that need not hold; a sandbox starts without them on an engine that cannot apply them."""
 
     uid: int = 10001
     """User and group of everything inside; not a user of the host."""

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 
+from . import selfcheck
 from .engines import Engine, Report
 from .errors import SandboxDied
 from .policy import SandboxPolicy
@@ -18,7 +19,7 @@ EXIT_STATUS = {"ok": 0, "error": 1, "crashed": 1, "timeout": 124, "interrupted":
 
 async def run(engine: Engine, policy: SandboxPolicy, code: str, report: Report, *, color: bool) -> int:
     """Run the program, pass on what it prints, and return its exit status. Raises SandboxError."""
-    sandbox = await asyncio.to_thread(engine.start, policy, report)
+    sandbox = await asyncio.to_thread(selfcheck.start, engine, policy, report)
     session = Session(sandbox)
     line = asyncio.create_task(_hold(session))
     interrupted = asyncio.Event()

@@ -150,11 +150,12 @@ class DockerEngine:
             )
             if folder is None:
                 _ensure_network()
+            wholly = not policy.allow_missing
             try:
-                container = api.create(spec)
+                container = api.create(spec, wholly=wholly)
             except ImageMissing:
                 self.ensure_image(report)
-                container = api.create(spec)
+                container = api.create(spec, wholly=wholly)
             api.start(container)
             endpoint = _endpoint(container, folder)
             wait_until_ready(endpoint, lambda: api.is_running(container))

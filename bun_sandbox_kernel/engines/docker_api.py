@@ -45,8 +45,8 @@ class ImageMissing(Exception):
 class Api(Protocol):
     """What a kernel asks of an engine. Every call raises EngineUnavailable or StartFailed."""
 
-    def create(self, spec: Mapping[str, Any]) -> str:
-        """Create a container with every limit and return its id. Raises ImageMissing."""
+    def create(self, spec: Mapping[str, Any], *, wholly: bool = True) -> str:
+        """Create a container, with every limit unless not ``wholly``, and return its id. Raises ImageMissing."""
 
     def start(self, container: str) -> None:
         """Start a created container."""
@@ -73,12 +73,13 @@ class SocketApi:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def create(self, spec: Mapping[str, Any]) -> str:
+    def create(self, spec: Mapping[str, Any], *, wholly: bool = True) -> str:
         """See Api."""
         status, answer = self._ask("POST", "/containers/create", spec)
         if status == http.client.NOT_FOUND:
             raise ImageMissing
-        return _with_every_limit(self, _expect(status, answer, http.client.CREATED))
+        created = _expect(status, answer, http.client.CREATED)
+        return _with_every_limit(self, created) if wholly else str(created["Id"])
 
     def start(self, container: str) -> None:
         """See Api."""
@@ -174,7 +175,7 @@ class PackageApi:
     def __init__(self, client: APIClient) -> None:
         self._client = client
 
-    def create(self, spec: Mapping[str, Any]) -> str:
+    def create(self, spec: Mapping[str, Any], *, wholly: bool = True) -> str:
         """See Api."""
         import docker.errors
 
@@ -183,7 +184,7 @@ class PackageApi:
                 answer = self._client.create_container_from_config(spec)
             except docker.errors.ImageNotFound as error:
                 raise ImageMissing from error
-        return _with_every_limit(self, answer)
+        return _with_every_limit(self, answer) if wholly else str(answer["Id"])
 
     def start(self, container: str) -> None:
         """See Api."""

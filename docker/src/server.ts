@@ -6,6 +6,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { Busy, type Repl } from "./repl.ts";
+import { readSelfCheck } from "./supervisor/selfcheck.ts";
 import { Transcript } from "./supervisor/transcript.ts";
 import { type Event, type ExecuteRequest, PROTOCOL, type Question } from "./wire.ts";
 
@@ -64,6 +65,10 @@ export class Server {
         allow(request, "GET");
         this.#authorize(request);
         return this.events(request);
+      case "/self_check":
+        allow(request, "GET");
+        this.#authorize(request);
+        return Response.json(readSelfCheck());
       case "/execute":
         allow(request, "POST");
         this.#authorize(request);

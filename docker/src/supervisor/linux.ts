@@ -7,6 +7,7 @@ const libc = dlopen("libc.so.6", {
   socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
   pipe2: { args: ["ptr", "i32"], returns: "i32" },
   waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  unshare: { args: ["i32"], returns: "i32" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
 }).symbols;
 
@@ -57,6 +58,9 @@ export function neverBlock(fd: number): void {
 export function hideFromSameUser(): void {
   check("prctl(PR_SET_DUMPABLE)", libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 }
+
+/** unshare(2) of nothing changes nothing and needs no right, so that only a filter makes it fail. */
+export const isDeniedCallDenied = (): boolean => libc.unshare(0) < 0;
 
 /**
  * Ends every process of the sandbox but this one and returns whether some are still there: as PID 1, a signal to -1
