@@ -10,12 +10,12 @@ import os
 
 def main() -> None:
     """Run the kernel until it is shut down."""
+    from .admin import AdminPolicy
     from .errors import PolicyError
     from .launch import Launch
-    from .policy import SandboxPolicy
 
     try:
-        launch = Launch(SandboxPolicy.from_environment(os.environ))
+        launch = Launch(AdminPolicy.read().policy(os.environ))
     except PolicyError:
         launch = None  # the first cell will say so
 
@@ -23,7 +23,7 @@ def main() -> None:
 
     app = BunSandboxApp.instance()
     app.initialize()
-    app.kernel.adopt(launch)
+    app.adopt(launch)
     app.start()
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
+from traitlets import Dict, Unicode
 
+from .admin import AdminPolicy
 from .kernel import BunSandboxKernel
+from .launch import Launch
 
 
 class BunSandboxApp(IPKernelApp):
@@ -14,6 +18,18 @@ class BunSandboxApp(IPKernelApp):
 
     name = "bun-sandbox-kernel"
     kernel_class = BunSandboxKernel
+    limits = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        help="Limits of the sandbox by name, as BUN_SANDBOX_* gives them: {'memory': '1g', 'cpus': '2'}.",
+    ).tag(config=True)
+
+    def adopt(self, launch: Launch | None) -> None:
+        """Give the kernel a sandbox that is on its way up, unless this configuration asks for another."""
+        if launch is not None and self.limits:
+            launch.abandon()
+            launch = None
+        self.kernel.adopt(launch, lambda: AdminPolicy.read().policy(os.environ, self.limits))
 
     def init_control(self, context: Any) -> None:
         """Open the control channel, and no subshells: a sandbox runs one cell at a time."""

@@ -95,9 +95,9 @@ def run(file: IO[str] | None, code: str | None, *, dry: bool) -> None:
 
     124: its time was up. 130: interrupted. 137: out of memory.
     """
-    from .policy import SandboxPolicy
+    from .admin import AdminPolicy
 
-    policy = SandboxPolicy.from_environment(os.environ)
+    policy = AdminPolicy.read().policy(os.environ)
     if dry:
         call = {"method": "POST", "path": "/containers/create", "body": _engine().dry_run(policy)}
         click.echo(json.dumps(call, indent=2))

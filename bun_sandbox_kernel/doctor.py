@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import image, kernelspec
+from .admin import AdminPolicy
 from .engines import EngineInfo
 from .engines.docker import DockerEngine
 from .engines.docker_api import ENABLE_LIMITS
 from .errors import ImageError, PolicyError, SandboxError
-from .policy import SandboxPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,17 @@ def examine(engine: DockerEngine) -> Iterator[Check]:
 def check_policy(environment: Mapping[str, str]) -> Check:
     """Judge the settings in the environment."""
     try:
-        policy = SandboxPolicy.from_environment(environment)
+        policy = AdminPolicy.read().policy(environment)
         policy.seccomp()
     except PolicyError as error:
         return Check("fail", error.message, error.remedy)
-    return Check("ok", f"policy: {policy.memory_bytes >> 20} MB, {policy.cpus:g} CPU, {policy.pids} pids, seccomp on")
+    limits = f"policy: {policy.memory_bytes >> 20} MB, {policy.cpus:g} CPU, {policy.pids} pids"
+    if policy.weakened:
+        remedy = (
+            "Unset BUN_SANDBOX_NETWORK, BUN_SANDBOX_SECCOMP and BUN_SANDBOX_ALLOW_MISSING for a sandbox that is whole."
+        )
+        return Check("warn", f"{limits}; weakened: {'; '.join(policy.weakened)}", remedy)
+    return Check("ok", f"{limits}, seccomp on, no network")
 
 
 def check_engine(info: EngineInfo) -> Check:

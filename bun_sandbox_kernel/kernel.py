@@ -24,6 +24,7 @@ from .lease import Lease
 from .magics import Settings, program_of
 from .outputs import Message
 from .pace import SERVED, Pace
+from .policy import SandboxPolicy
 from .progress import opened
 from .session import Session
 from .stdin import InputBox
@@ -57,7 +58,7 @@ class BunSandboxKernel(Dispatch):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._lease = Lease(None, self._publish_late)
+        self._lease = Lease(None, SandboxPolicy, self._publish_late)
         self._cell: asyncio.Task[Any] | None = None
         self._interrupting: asyncio.Task[None] | None = None
         self._execution: Execution | None = None
@@ -81,9 +82,10 @@ class BunSandboxKernel(Dispatch):
             "supported_features": [],
         }
 
-    def adopt(self, launch: Launch | None) -> None:
-        """Take over a sandbox that is on its way up already."""
-        self._lease = Lease(launch, self._publish_late)
+    def adopt(self, launch: Launch | None, policy: Callable[[], SandboxPolicy]) -> None:
+        """Take over a sandbox that is on its way up already; ``policy`` is for those that come after it."""
+        self._lease = Lease(launch, policy, self._publish_late)
+        self._settings.policy = policy
 
     def start(self) -> None:
         """Serve requests; the sandbox is on its way up meanwhile."""

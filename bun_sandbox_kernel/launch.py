@@ -19,6 +19,7 @@ class Launch:
     """One attempt to start a sandbox; ``sandbox`` resolves to it, or to the SandboxError that stopped it."""
 
     def __init__(self, policy: SandboxPolicy) -> None:
+        self.policy = policy
         self.sandbox: Future[Sandbox] = Future()
         # From here on whoever waits may be cancelled, and the sandbox still arrives for `abandon` to stop it.
         self.sandbox.set_running_or_notify_cancel()

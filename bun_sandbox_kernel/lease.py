@@ -6,7 +6,6 @@ Law: at any time there is at most one, and none is dropped without being ended.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -21,10 +20,16 @@ from .wire import LateEvent, WorkerLost
 class Lease:
     """At most one session at a time. Belongs to one event loop, which has to run before anything is asked of it."""
 
-    def __init__(self, launch: Launch | None, on_late: Callable[[LateEvent], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        launch: Launch | None,
+        policy: Callable[[], SandboxPolicy],
+        on_late: Callable[[LateEvent], Awaitable[None]],
+    ) -> None:
         """Take over a sandbox that is on its way up, if there is one; ``on_late`` gets what belongs to no cell."""
         self.session: Session | None = None
         self._launch = launch
+        self._policy = policy
         self._on_late = on_late
         self._opening: asyncio.Task[Session] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -67,7 +72,7 @@ class Lease:
             task.exception()  # taken here, or asyncio would print what the next cell will show
 
     async def _connect(self) -> Session:
-        self._launch = self._launch or Launch(SandboxPolicy.from_environment(os.environ))
+        self._launch = self._launch or Launch(self._policy())
         try:
             sandbox = await asyncio.wrap_future(self._launch.sandbox)
         except asyncio.CancelledError:

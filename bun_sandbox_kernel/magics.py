@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from . import limits
 from .errors import UsageError
+from .policy import SandboxPolicy
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|)")
 _MS = {"ms": 1.0, "s": 1000.0, "m": 60_000.0, "": 1000.0}
@@ -23,6 +25,8 @@ class Settings:
 
     timeout_ms: int = 0
     """Longest run of one cell; 0 for the sandbox's own limit alone."""
+    policy: Callable[[], SandboxPolicy] = SandboxPolicy
+    """What holds for the sandbox that runs, or comes next."""
 
 
 def run(code: str, settings: Settings) -> tuple[str, str]:
@@ -57,7 +61,16 @@ def timeout(argument: str, settings: Settings) -> str:
     return f"Cells may run {settings.timeout_ms / 1000:g} s.\n"
 
 
-MAGICS: dict[str, Callable[[str, Settings], str]] = {"%timeout": timeout}
+def sandbox_limits(argument: str, settings: Settings) -> str:
+    """``%sandbox_limits``: what limits the sandbox, and by which variable it is set."""
+    if argument:
+        raise UsageError(
+            f"%sandbox_limits does not take {argument[:40]!r}.", "Limits are set before the kernel starts."
+        )
+    return limits.as_text(settings.policy())
+
+
+MAGICS: dict[str, Callable[[str, Settings], str]] = {"%timeout": timeout, "%sandbox_limits": sandbox_limits}
 
 
 def _find(name: str) -> Callable[[str, Settings], str]:

@@ -1,7 +1,7 @@
 """The one declarative source of every limit and every hardening setting of a sandbox.
 
 Law: each line is applied by the engine and proved by a test that attacks it. A value out of range is an error before
-anything starts. Settings come from ``BUN_SANDBOX_*`` in the environment of the kernel.
+anything starts. Where settings come from is admin.py's.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from .errors import PolicyError
 from .resources import SECCOMP_PROFILE
 
 MIB = 1 << 20
 Transport = Literal["auto", "unix", "tcp"]
+Network = Literal["none", "internet"]
+UNCONFINED = Path("unconfined")
+"""In the place of a profile: no filter at all."""
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": MIB, "g": 1 << 30}
 
 
@@ -30,13 +34,33 @@ def parse_bytes(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class _Setting:
-    """How one line of the policy is read from the environment, and what it may be."""
+class Setting:
+    """How one line of the policy is read from text, and what it may be."""
 
     variable: str
+    """Its name in the environment."""
     parse: Callable[[str], object]
     allowed: str
     accepts: Callable[[Any], bool]
+    is_number: bool = False
+    field: str = ""
+    """Its name in SandboxPolicy."""
+    default: Any = None
+
+    @property
+    def name(self) -> str:
+        """Its name for people: ``memory`` of ``BUN_SANDBOX_MEMORY``."""
+        return self.variable.removeprefix("BUN_SANDBOX_").lower()
+
+    def read(self, text: str) -> Any:
+        """Return the value. Raises PolicyError that names the variable and what is allowed."""
+        try:
+            value = self.parse(text)
+        except ValueError as error:
+            raise _refused(self, text) from error
+        if not self.accepts(value):
+            raise _refused(self, text)
+        return value
 
 
 def _number(
@@ -45,7 +69,7 @@ def _number(
     allowed = f"from {low:g} to {high:g}{unit}"
     return field(
         default=default,
-        metadata={"setting": _Setting(variable, parse, allowed, lambda value: low <= value <= high)},
+        metadata={"setting": Setting(variable, parse, allowed, lambda value: low <= value <= high, is_number=True)},
     )
 
 
@@ -53,12 +77,14 @@ def _bytes(variable: str, default: int, low: int, high: int) -> Any:
     allowed = f"bytes with an optional unit, from {low // MIB}m to {high // MIB}m"
     return field(
         default=default,
-        metadata={"setting": _Setting(variable, parse_bytes, allowed, lambda value: low <= value <= high)},
+        metadata={
+            "setting": Setting(variable, parse_bytes, allowed, lambda value: low <= value <= high, is_number=True)
+        },
     )
 
 
 def _choice(variable: str, default: str, *choices: str) -> Any:
-    setting = _Setting(variable, str, "one of " + ", ".join(choices), lambda value: value in choices)
+    setting = Setting(variable, str, "one of " + ", ".join(choices), lambda value: value in choices)
     return field(default=default, metadata={"setting": setting})
 
 
@@ -105,14 +131,18 @@ class SandboxPolicy:
     """Most that one cell may print; the rest is counted and left out."""
     transport: Transport = _choice("BUN_SANDBOX_TRANSPORT", "auto", "auto", "unix", "tcp")
     """How the kernel reaches the sandbox: a Unix socket in a private folder and no network at all, or TCP."""
+    network: Network = _choice("BUN_SANDBOX_NETWORK", "none", "none", "internet")
+    """Where a cell can connect to: nowhere, or wherever the engine's default network leads."""
     seccomp_profile: Path = field(
         default=SECCOMP_PROFILE,
-        metadata={"setting": _Setting("BUN_SANDBOX_SECCOMP", Path, "the path of a seccomp profile", bool)},
+        metadata={
+            "setting": Setting("BUN_SANDBOX_SECCOMP", Path, 'the path of a seccomp profile, or "unconfined"', bool)
+        },
     )
     allow_missing: frozenset[str] = field(
         default=frozenset(),
         metadata={
-            "setting": _Setting(
+            "setting": Setting(
                 "BUN_SANDBOX_ALLOW_MISSING",
                 _names,
                 "names, with commas between them, among " + ", ".join(LINES),
@@ -138,29 +168,24 @@ class SandboxPolicy:
         for line in fields(self):
             setting = line.metadata.get("setting")
             value = getattr(self, line.name)
-            if isinstance(setting, _Setting) and not setting.accepts(value):
+            if isinstance(setting, Setting) and not setting.accepts(value):
                 raise _refused(setting, value)
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> SandboxPolicy:
-        """Read the policy from ``BUN_SANDBOX_*``. Raises PolicyError that names the variable and what is allowed."""
-        values: dict[str, object] = {}
-        for line in fields(cls):
-            setting = line.metadata.get("setting")
-            if not isinstance(setting, _Setting) or not environment.get(setting.variable):
-                continue
-            text = environment[setting.variable]
-            try:
-                value = setting.parse(text)
-            except ValueError as error:
-                raise _refused(setting, text) from error
-            if not setting.accepts(value):
-                raise _refused(setting, text)
-            values[line.name] = value
-        return cls(**cast("dict[str, Any]", values))
+    @property
+    def weakened(self) -> tuple[str, ...]:
+        """Say which protection has been given up on purpose."""
+        said = []
+        if self.network != "none":
+            said.append("the sandbox has a network with a way out")
+        if self.seccomp_profile == UNCONFINED:
+            said.append("system calls are not filtered")
+        said += [f"{name} need not hold" for name in sorted(self.allow_missing)]
+        return tuple(said)
 
     def seccomp(self) -> str:
-        """Return the seccomp profile as the JSON that engines take. Raises PolicyError when it cannot be read."""
+        """Return the seccomp profile as engines take it: JSON, or "unconfined". Raises PolicyError."""
+        if self.seccomp_profile == UNCONFINED:
+            return str(UNCONFINED)
         try:
             return json.dumps(json.loads(self.seccomp_profile.read_text("utf-8")), separators=(",", ":"))
         except (OSError, ValueError) as error:
@@ -170,7 +195,18 @@ class SandboxPolicy:
             ) from error
 
 
-def _refused(setting: _Setting, value: object) -> PolicyError:
+@cache
+def settings() -> Mapping[str, Setting]:
+    """Return every line that can be set, by its name for people."""
+    found: dict[str, Setting] = {}
+    for line in fields(SandboxPolicy):
+        setting = line.metadata.get("setting")
+        if isinstance(setting, Setting):
+            found[setting.name] = replace(setting, field=line.name, default=line.default)
+    return found
+
+
+def _refused(setting: Setting, value: object) -> PolicyError:
     return PolicyError(
         f'{setting.variable} is "{value}", which is not allowed.', f"Set it to {setting.allowed}, or unset it."
     )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .engines import Endpoint, Engine, Report, Sandbox, Unix
 from .errors import PeerError, StartFailed
 from .fields import Fields
-from .policy import SandboxPolicy
+from .policy import UNCONFINED, SandboxPolicy
 
 _ANSWER_SECONDS = 5.0
 _MAX_BYTES = 1 << 16
@@ -49,7 +49,7 @@ def judge(facts: Fields, policy: SandboxPolicy, *, private: bool) -> list[Line]:
     uids, gids = _numbers(facts, "uids"), _numbers(facts, "gids")
     capabilities, interfaces, devices = facts.texts("capabilities"), facts.texts("interfaces"), facts.texts("devices")
     new_privileges, mode = not facts.flag("no_new_privs"), facts.integer("seccomp")
-    denied = facts.flag("denied_call")
+    denied, unfiltered = facts.flag("denied_call"), policy.seccomp_profile == UNCONFINED
     memory, swap = _limit(facts, "memory_bytes"), _limit(facts, "swap_bytes")
     cpus, pids = _limit(facts, "cpus"), _limit(facts, "pids")
     foreign = sorted({*devices} - _DEVICES)
@@ -58,14 +58,20 @@ def judge(facts: Fields, policy: SandboxPolicy, *, private: bool) -> list[Line]:
         Line("capabilities", not capabilities, ", ".join(capabilities) or "none"),
         Line("no_new_privs", not new_privileges, "privileges can be gained" if new_privileges else "set"),
         Line(
-            "seccomp", mode == _FILTERED and denied, f"mode {mode}, a forbidden call {'fails' if denied else 'works'}"
+            "seccomp",
+            unfiltered or (mode == _FILTERED and denied),
+            f"mode {mode}, a forbidden call {'fails' if denied else 'works'}",
         ),
         *_mounted(facts, policy),
         Line("memory", _within(memory, policy.memory_bytes), f"{memory} bytes"),
         Line("swap", swap == 0, f"{swap} bytes"),
         Line("cpus", _within(cpus, policy.cpus), f"{cpus} cores"),
         Line("pids", _within(pids, policy.pids), f"{pids} processes"),
-        Line("network", not private or set(interfaces) <= {"lo"}, ", ".join(interfaces) or "no interface"),
+        Line(
+            "network",
+            policy.network != "none" or not private or set(interfaces) <= {"lo"},
+            ", ".join(interfaces) or "no interface",
+        ),
         Line("devices", not foreign, ", ".join(foreign) or "the standard ones"),
     ]
 

@@ -82,11 +82,11 @@ def container_spec(
         "HostConfig": host,
     }
     if folder is None:
-        host["NetworkMode"] = NETWORK
+        host["NetworkMode"] = NETWORK if policy.network == "none" else "bridge"
         host["PortBindings"] = {port: [{"HostIp": "127.0.0.1", "HostPort": ""}] for port in _PORTS}
         spec["ExposedPorts"] = {port: {} for port in _PORTS}
     else:
-        host["NetworkMode"] = "none"
+        host["NetworkMode"] = "none" if policy.network == "none" else "bridge"
         host["Binds"] = [f"{folder}:{SOCKET_FOLDER}:rw"]
         environment["BUN_SANDBOX_SOCKET"] = f"{SOCKET_FOLDER}/http.sock"
     spec["Env"] = [f"{name}={value}" for name, value in environment.items()]

@@ -124,15 +124,16 @@ class Notebook:
 
 
 @contextmanager
-def kernel(folder: Path, **environment: str) -> Iterator[Notebook]:
-    """Run a kernel with additional environment variables; it is shut down at the end.
+def kernel(folder: Path, *arguments: str, **environment: str) -> Iterator[Notebook]:
+    """Run a kernel with additional arguments and environment variables; it is shut down at the end.
 
     Its history is in the folder, and not among the user's own.
     """
     if not (folder / "bun_sandbox").exists():
         install_spec(folder)
     manager = KernelManager(kernel_name="bun_sandbox", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder)]))
-    manager.start_kernel(env={**os.environ, "JUPYTER_DATA_DIR": str(folder / "data"), **environment})
+    environment = {**os.environ, "JUPYTER_DATA_DIR": str(folder / "data"), **environment}
+    manager.start_kernel(env=environment, extra_arguments=[*arguments])
     client = manager.client()
     client.start_channels()
     try:

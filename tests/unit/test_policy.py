@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bun_sandbox_kernel.admin import AdminPolicy
 from bun_sandbox_kernel.errors import PolicyError
 from bun_sandbox_kernel.policy import MIB, SandboxPolicy, parse_bytes
 
@@ -15,12 +16,14 @@ def test_defaults_are_the_documented_limits() -> None:
 
 
 def test_environment_overrides_defaults() -> None:
-    policy = SandboxPolicy.from_environment({"BUN_SANDBOX_MEMORY": "512m", "BUN_SANDBOX_CPUS": "1.5", "HOME": "/x"})
+    policy = AdminPolicy(Path("/nowhere")).policy(
+        {"BUN_SANDBOX_MEMORY": "512m", "BUN_SANDBOX_CPUS": "1.5", "HOME": "/x"}
+    )
     assert (policy.memory_bytes, policy.cpus, policy.pids) == (512 * MIB, 1.5, 50)
 
 
 def test_empty_variable_means_the_default() -> None:
-    assert SandboxPolicy.from_environment({"BUN_SANDBOX_PIDS": ""}) == SandboxPolicy()
+    assert AdminPolicy(Path("/nowhere")).policy({"BUN_SANDBOX_PIDS": ""}) == SandboxPolicy()
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_empty_variable_means_the_default() -> None:
 )
 def test_wrong_value_names_variable_value_and_what_is_allowed(variable: str, value: str) -> None:
     with pytest.raises(PolicyError) as caught:
-        SandboxPolicy.from_environment({variable: value})
+        AdminPolicy(Path("/nowhere")).policy({variable: value})
     assert variable in str(caught.value)
     assert value in str(caught.value)
     assert "Set it to" in caught.value.remedy
