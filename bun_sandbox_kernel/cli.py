@@ -69,21 +69,10 @@ def image_build(*, force: bool) -> None:
 
 @image.command("inspect")
 def image_inspect() -> None:
-    """Print the image's name, id, size, user and labels as JSON."""
-    from .image import reference
+    """Print what the image is and what it is made of, as CycloneDX JSON."""
+    from . import sbom
 
-    found = _engine().inspect_image()
-    config = found["Config"]
-    shown = {
-        "name": reference(),
-        "id": found["Id"],
-        "created": found["Created"],
-        "size_bytes": found["Size"],
-        "architecture": found["Architecture"],
-        "user": config["User"],
-        "labels": config["Labels"],
-    }
-    click.echo(json.dumps(shown, indent=2))
+    click.echo(json.dumps(sbom.document(_engine().inspect_image()), indent=2))
 
 
 @main.command()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,19 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an environment that holds the built wheel and what it depends on."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     run(folder, sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT))
-    (wheel,) = folder.glob("*.whl")
-    environment = folder / "env"
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path) -> Path:
+    """Return an environment that holds the built wheel and what it depends on."""
+    environment = wheel.parent / "env"
     venv.create(environment, with_pip=True)
-    run(folder, str(environment / "bin" / "pip"), "install", "--quiet", str(wheel))
+    run(wheel.parent, str(environment / "bin" / "pip"), "install", "--quiet", str(wheel))
     return environment
 
 
@@ -30,6 +36,13 @@ def run(folder: Path, *command: str) -> str:
     done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_the_wheel_holds_text_and_our_logos_and_no_binary(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    binaries = {name for name, content in contents.items() if b"\0" in content}
+    assert {Path(name).name for name in binaries} == {"logo-32x32.png", "logo-64x64.png"}
 
 
 @pytest.mark.usefixtures("engine")
