@@ -10,6 +10,8 @@ from statistics import median
 
 from benchmarks.kernels import Kernel, KernelFailed, launched
 from benchmarks.processes import container_ids, container_pids, descendant_pids, pss_bytes, shim_pids
+from bun_sandbox_kernel import engines, selfcheck
+from bun_sandbox_kernel.policy import SandboxPolicy
 
 SANDBOXED = "bun_sandbox"
 PEER = "python3"
@@ -86,6 +88,20 @@ def launch(name: str) -> Sample:
         return Sample((time.perf_counter() - kernel.started) * 1e3)
 
 
+def proof(name: str) -> Sample:
+    """Milliseconds that a new sandbox takes to prove its limits; the peer has none."""
+    if name != SANDBOXED:
+        return Sample(0.0)
+    engine, policy = engines.load(), SandboxPolicy()
+    sandbox = engine.start(policy, lambda _: None)
+    try:
+        started = time.perf_counter()
+        selfcheck.prove(sandbox, policy, engine.name)
+        return Sample((time.perf_counter() - started) * 1e3)
+    finally:
+        sandbox.stop()
+
+
 def warm(name: str) -> Sample:
     """Milliseconds from sending a trivial cell to having its reply and idle; the median of 200 cells after 20."""
     with _warmed_up(name) as kernel:
@@ -153,6 +169,7 @@ def burst(name: str) -> Sample:
 
 MEASURES = (
     Measure("launch", "launch → first result", "ms", Target(1.5), 9, launch),
+    Measure("proof", "self-check at launch", "ms", Target(20.0, absolute=True), 9, proof),
     Measure("warm", "warm round trip of `1+1`", "ms", Target(1.0), 5, warm),
     Measure("lines", "100,000 lines at 1 CPU", "ms", Target(1.0), 5, lines),
     Measure("interrupt", "interrupt → idle", "ms", Target(50.0, absolute=True), 3, interrupt),

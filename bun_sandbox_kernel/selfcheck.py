@@ -36,12 +36,17 @@ def start(engine: Engine, policy: SandboxPolicy, report: Report) -> Sandbox:
     """Start a sandbox in which every line holds. Raises what ``Engine.start`` raises; then nothing is left behind."""
     sandbox = engine.start(policy, report)
     try:
-        facts = Fields.parse(_ask(sandbox.endpoint, sandbox.secret))
-        _require(judge(facts, policy, private=isinstance(sandbox.endpoint, Unix)), policy, engine.name)
+        prove(sandbox, policy, engine.name)
     except BaseException:
         sandbox.stop()
         raise
     return sandbox
+
+
+def prove(sandbox: Sandbox, policy: SandboxPolicy, engine: str) -> None:
+    """Ask a sandbox that nobody has used what holds in it. Raises StartFailed and PeerError."""
+    facts = Fields.parse(_ask(sandbox.endpoint, sandbox.secret))
+    _require(judge(facts, policy, private=isinstance(sandbox.endpoint, Unix)), policy, engine)
 
 
 def judge(facts: Fields, policy: SandboxPolicy, *, private: bool) -> list[Line]:
