@@ -205,3 +205,19 @@ test("a group that a cell leaves open is not open in the next, and still is in w
   );
   expect(texts.join("")).toBe("  late\n");
 });
+
+const lostFrame = (text: string): string =>
+  `require('node:fs').writeSync(3, Buffer.concat([Buffer.from([0, 0, 0, 0, 0, ${text.length}, 0]), Buffer.from('${text}')]));`;
+
+describe("a frame that has lost its kind", () => {
+  test("is text of the cell that runs", async () => {
+    await notebook.run("let before = 6");
+    expect(output(await notebook.run(`${lostFrame("found")} await Bun.sleep(1)`))).toBe("found");
+    expect(await notebook.value("before")).toBe("6");
+  });
+
+  test("and has no text ends the worker like all that is no frame", async () => {
+    await notebook.run(`${lostFrame("")} await Bun.sleep(100)`);
+    expect(await notebook.value("typeof before")).toBe('"undefined"');
+  });
+});

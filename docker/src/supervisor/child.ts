@@ -6,7 +6,7 @@
  */
 import { closeSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { FRAME_KINDS, type Frame, FrameReader } from "./frames.ts";
+import { FRAME_KINDS, type Frame, FrameReader, kindOf } from "./frames.ts";
 import { Lines } from "./lines.ts";
 import { neverBlock, pipe, preferForKilling, socketPair } from "./linux.ts";
 import { Pump } from "./pump.ts";
@@ -110,7 +110,10 @@ export class Child {
   async #follow(fd: number, events: ChildEvents): Promise<void> {
     const frames = new FrameReader();
     let lines = new Lines();
-    const receive = ({ kind, cell, bytes }: Frame): void => {
+    const receive = (frame: Frame): void => {
+      const { bytes } = frame;
+      const kind = kindOf(frame);
+      const cell = frame.kind === FRAME_KINDS.lost ? null : frame.cell;
       if (kind === FRAME_KINDS.stdout) return events.printed("stdout", cell, bytes);
       if (kind === FRAME_KINDS.stderr) return events.printed("stderr", cell, bytes);
       // An interrupt may have cut off the report before.
