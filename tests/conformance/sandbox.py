@@ -80,18 +80,18 @@ class Inside:
 
         return asyncio.ensure_future(hold())
 
-    def run(self, code: str, *, seconds: float = CELL_SECONDS) -> Ran:
+    def run(self, code: str, *, timeout_ms: int = 0) -> Ran:
         """Run one cell, with the helpers of the prelude defined."""
         if not self._knows_helpers:
-            ran = self._execute(PRELUDE, seconds)
+            ran = self._execute(PRELUDE, 0)
             assert ran.end.outcome == "ok", (ran.error, ran.end)
             self._knows_helpers = True
-        return self._execute(code, seconds)
+        return self._execute(code, timeout_ms)
 
-    def _execute(self, code: str, seconds: float) -> Ran:
+    def _execute(self, code: str, timeout_ms: int) -> Ran:
         async def execute() -> list[Event]:
-            async with asyncio.timeout(seconds):
-                return [event async for event in self.session.execute(code, color=False)]
+            async with asyncio.timeout(CELL_SECONDS):
+                return [event async for event in self.session.execute(code, color=False, timeout_ms=timeout_ms)]
 
         events = self._runner.run(execute())
         end = events[-1]
