@@ -22,6 +22,7 @@ ALLOWED = {
     "setpriority": (141, 140),
     "sched_setaffinity": (203, 122),
     "kill": (62, 129),
+    "memfd_create": (319, 279),
     "tgkill": (234, 131),
     "pidfd_open": (434, 434),
     "pidfd_send_signal": (424, 424),
