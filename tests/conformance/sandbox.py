@@ -83,12 +83,14 @@ class Inside:
     def run(self, code: str, *, timeout_ms: int = 0) -> Ran:
         """Run one cell, with the helpers of the prelude defined."""
         if not self._knows_helpers:
-            ran = self._execute(PRELUDE, 0)
+            ran = self.run_bare(PRELUDE)
             assert ran.end.outcome == "ok", (ran.error, ran.end)
             self._knows_helpers = True
-        return self._execute(code, timeout_ms)
+        return self.run_bare(code, timeout_ms=timeout_ms)
 
-    def _execute(self, code: str, timeout_ms: int) -> Ran:
+    def run_bare(self, code: str, *, timeout_ms: int = 0) -> Ran:
+        """Run one cell and nothing before it."""
+
         async def execute() -> list[Event]:
             async with asyncio.timeout(CELL_SECONDS):
                 return [event async for event in self.session.execute(code, color=False, timeout_ms=timeout_ms)]

@@ -67,7 +67,9 @@ def test_a_thread_that_eats_memory_ends_with_its_cell(victim: Inside) -> None:
 
 def test_many_small_processes_end_with_their_cell(victim: Inside) -> None:
     code = "globalThis.kept = new Uint8Array(12 << 20).fill(1); setInterval(() => {}, 1e6)"
-    ran = victim.run(f"for (let i = 0; i < 40; i++) {{ attempt(() => child({code!r})); await Bun.sleep(20) }} await Bun.sleep(2000)")
+    ran = victim.run(
+        f"for (let i = 0; i < 40; i++) {{ attempt(() => child({code!r})); await Bun.sleep(20) }} await Bun.sleep(2000)"
+    )
     assert ran.end.outcome in {"memory", "ok"}
     victim.lives()
 
