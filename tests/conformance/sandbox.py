@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bun_sandbox_kernel.engines import Engine
 from bun_sandbox_kernel.policy import SandboxPolicy
 from bun_sandbox_kernel.session import Session
-from bun_sandbox_kernel.wire import Display, End, Error, Event, Late, LateEvent, Stream, WorkerLost
+from bun_sandbox_kernel.wire import Display, End, Error, Event, Late, LateEvent, Result, Stream, WorkerLost
 
 CELL_SECONDS = 30
 """Nothing that a cell does may keep its user waiting longer, in this suite."""
@@ -47,6 +48,11 @@ class Ran:
     def printed(self) -> str:
         """Return the text of both streams."""
         return "".join(event.text for event in self.events if isinstance(event, Stream))
+
+    @property
+    def size(self) -> int:
+        """Return how large all outputs are together, by their text."""
+        return _size(self.events)
 
     @property
     def displays(self) -> int:
@@ -128,6 +134,11 @@ class Inside:
         events = [late.event for late in self.late if isinstance(late, Late)]
         return "".join(event.text for event in events if isinstance(event, Stream))
 
+    @property
+    def size_late(self) -> int:
+        """Return how large all outputs are that came after the ends of their cells."""
+        return _size([late.event for late in self.late if isinstance(late, Late)])
+
     def lives(self) -> None:
         """Hold the sandbox to this: the next cell runs."""
         assert self.ask("6 * 7") == 42
@@ -137,3 +148,10 @@ class Inside:
         self._line.cancel()
         self._runner.run(self.session.close())
         self._runner.close()
+
+
+def _size(events: Sequence[Event]) -> int:
+    texts = [event.text for event in events if isinstance(event, Stream)]
+    bundles = [str(value) for event in events if isinstance(event, Display | Result) for value in event.data.values()]
+    traces = [line for event in events if isinstance(event, Error) for line in event.traceback]
+    return sum(len(text) for text in texts + bundles + traces)

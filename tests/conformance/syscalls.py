@@ -21,6 +21,7 @@ ALLOWED = {
     "prlimit64": (302, 261),
     "setpriority": (141, 140),
     "sched_setaffinity": (203, 122),
+    "ioctl": (16, 29),
     "kill": (62, 129),
     "memfd_create": (319, 279),
     "tgkill": (234, 131),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bun_sandbox_kernel.policy import MIB
+from bun_sandbox_kernel.wire import WorkerLost
 from tests.conformance.sandbox import Inside
 from tests.conformance.syscalls import number
+from tests.conftest import eventually
 
 PIECE = "new Uint8Array(1 << 22).fill(1)"
 BOMBS = {
@@ -16,8 +18,6 @@ BOMBS = {
     "strings": "const all = []; while (true) all.push('é'.repeat(1 << 18) + all.length)",
     "a rope that is read": "let text = 'x'; while (true) { text += text; text.charCodeAt(text.length - 1); Buffer.from(text) }",
     "buffers": "const all = []; while (true) all.push(Buffer.alloc(1 << 20, 1))",
-    "unsafe buffers": "const all = []; while (true) all.push(Buffer.allocUnsafeSlow(1 << 20).fill(1))",
-    "maps": "const all = new Map(); while (true) all.set(all.size, [all.size])",
     "closures": "let last = () => 0; while (true) { const before = last; last = () => before() }",
     "array buffers that grow": (
         "const all = new ArrayBuffer(0, { maxByteLength: 1 << 30 });"
@@ -34,11 +34,11 @@ BOMBS = {
         "const { Database } = await import('bun:sqlite'); const db = new Database(':memory:');"
         "db.run('create table t (x)'); while (true) db.run('insert into t values (zeroblob(1000000))')"
     ),
+    "unsafe buffers": "const all = []; while (true) all.push(Buffer.allocUnsafeSlow(1 << 20).fill(1))",
     "bytes inflated": (
-        "const packed = Bun.gzipSync(new Uint8Array(1 << 26)); const all = []; while (true) all.push(Bun.gunzipSync(packed).fill(1))"
+        "const packed = Bun.gzipSync(new Uint8Array(1 << 26)); const all = [];"
+        "while (true) all.push(Bun.gunzipSync(packed).fill(1))"
     ),
-    "promises": "const all = []; while (true) all.push(new Promise(() => {}).then(() => all))",
-    "regular expressions": "const all = []; while (true) all.push(new RegExp(`(a|b${all.length}){1,50}`)) && all.at(-1).test('aab')",
     "structured clones": f"const one = {PIECE}; const all = []; while (true) all.push(structuredClone(one))",
 }
 IN_CHILD = f"const all = []; while (true) all.push({PIECE})"
@@ -76,7 +76,7 @@ def test_many_small_processes_end_with_their_cell(victim: Inside) -> None:
 
 def test_what_a_cell_leaves_running_ends_with_its_memory(victim: Inside) -> None:
     victim.run(f"setTimeout(() => {{ const all = []; while (true) all.push({PIECE}) }}, 10)")
-    victim.wait(4)
+    assert eventually(lambda: victim.wait(0.1) or any(isinstance(event, WorkerLost) for event in victim.late), 10)
     victim.lives()
 
 
@@ -119,9 +119,10 @@ await Bun.sleep(300);
 
 
 def test_memory_cannot_be_locked(inside: Inside) -> None:
-    limit = "/Max locked memory +(\\\\S+) +(\\\\S+)/"
-    lines = inside.ask(f"fs.readFileSync('/proc/self/limits', 'utf8').match({limit}).slice(1)".replace("\\\\", "\\"))
-    assert all(int(line) <= 8 * MIB for line in lines)
+    soft, hard = inside.ask(
+        r"fs.readFileSync('/proc/self/limits', 'utf8').match(/locked memory +(\S+) +(\S+)/).slice(1)"
+    )
+    assert max(int(soft), int(hard)) <= 8 * MIB
 
 
 def test_a_heap_that_fits_is_let_be(inside: Inside) -> None:

@@ -78,7 +78,7 @@ def test_a_storm_of_short_processes_leaves_no_zombies(victim: Inside) -> None:
 
 
 def test_orphans_leave_no_zombies_that_fill_the_sandbox(victim: Inside) -> None:
-    orphan = f"Bun.spawn([process.execPath, '-e', '1'], {{ detached: true }}); process.exit()"
+    orphan = "Bun.spawn([process.execPath, '-e', '1'], { detached: true }); process.exit()"
     for _ in range(3):
         victim.run(f"for (let i = 0; i < 10; i++) await child({orphan!r}).exited")
     victim.lives()
