@@ -22,12 +22,14 @@ const libc = dlopen("libc.so.6", {
   syscall: { args: Array(7).fill("i64"), returns: "i64" },
   malloc: { args: ["u64"], returns: "ptr" },
   memset: { args: ["ptr", "i32", "u64"], returns: "ptr" },
+  sleep: { args: ["u32"], returns: "u32" },
   __errno_location: { args: [], returns: "ptr" },
 }).symbols;
 const attempt = (action) => {
   try { return { value: action() ?? null } } catch (error) { return { code: error.code ?? String(error) } }
 };
-const address = (value) => typeof value === "string" ? ptr(Buffer.from(value + "\\0")) : value.buffer ? ptr(value) : value;
+const address = (value) =>
+  typeof value === "string" ? ptr(Buffer.from(value + "\\0")) : value.buffer ? ptr(value) : value;
 const call = (number, ...values) => {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = values.map(address);
   const returned = Number(libc.syscall(number, a, b, c, d, e, f));
@@ -127,6 +129,11 @@ class Inside:
     def wait(self, seconds: float) -> None:
         """Let time pass, and late events arrive."""
         self._runner.run(asyncio.sleep(seconds))
+
+    def has_lost_its_worker(self, *, within: float) -> bool:
+        """Say whether a worker has died between two cells, after some seconds more."""
+        self.wait(within)
+        return any(isinstance(event, WorkerLost) for event in self.late)
 
     @property
     def printed_late(self) -> str:

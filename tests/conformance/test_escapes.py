@@ -86,7 +86,7 @@ def test_no_device_can_be_made(inside: Inside, folder: str, kind: int) -> None:
 
 @pytest.mark.parametrize(
     "device",
-    ["mem", "kmem", "kmsg", "port", "kvm", "fuse", "net/tun", "sda", "vda", "nvme0n1", "loop-control", "console", "tty"],
+    ["mem", "kmem", "kmsg", "port", "kvm", "fuse", "net/tun", "sda", "vda", "nvme0n1", "loop-control", "tty"],
 )  # fmt: skip
 def test_a_device_of_the_machine_cannot_be_opened(inside: Inside, device: str) -> None:
     assert inside.code(f"fs.openSync('/dev/{device}', 'r')") in CLOSED

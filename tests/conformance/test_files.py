@@ -121,8 +121,12 @@ def test_a_huge_name_is_refused(inside: Inside, name: str) -> None:
 
 
 def test_names_of_any_bytes_do_no_harm(inside: Inside) -> None:
-    odd = "for (let byte = 1; byte < 256; byte++) attempt(() => fs.writeFileSync(Buffer.from([47, 116, 109, 112, 47, byte]), ''))"
-    assert inside.run(f"{odd}; console.log(fs.readdirSync('/tmp'))").end.outcome == "ok"
+    code = (
+        "for (let byte = 1; byte < 256; byte++)"
+        "  attempt(() => fs.writeFileSync(Buffer.concat([Buffer.from('/tmp/'), Buffer.from([byte])]), ''));"
+        "console.log(fs.readdirSync('/tmp'))"
+    )
+    assert inside.run(code).end.outcome == "ok"
     inside.lives()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from bun_sandbox_kernel.policy import MIB
-from bun_sandbox_kernel.wire import WorkerLost
 from tests.conformance.sandbox import Inside
 from tests.conformance.syscalls import number
 from tests.conftest import eventually
@@ -16,12 +15,11 @@ BOMBS = {
     "objects": "const all = []; while (true) all.push({ a: [all.length], b: String(all.length) })",
     "one array": "const all = new Uint8Array(1 << 30); all.fill(1)",
     "strings": "const all = []; while (true) all.push('é'.repeat(1 << 18) + all.length)",
-    "a rope that is read": "let text = 'x'; while (true) { text += text; text.charCodeAt(text.length - 1); Buffer.from(text) }",
+    "a rope that is read": "let text = 'x'; while (true) { text += text; Buffer.from(text) }",
     "buffers": "const all = []; while (true) all.push(Buffer.alloc(1 << 20, 1))",
-    "closures": "let last = () => 0; while (true) { const before = last; last = () => before() }",
     "array buffers that grow": (
         "const all = new ArrayBuffer(0, { maxByteLength: 1 << 30 });"
-        "for (let size = 1 << 20; ; size += 1 << 20) { all.resize(size); new Uint8Array(all, size - (1 << 20)).fill(1) }"
+        "for (let size = 1; ; size += 1 << 20) { all.resize(size); new Uint8Array(all).fill(1) }"
     ),
     "shared buffers": "const all = []; while (true) all.push(new Uint8Array(new SharedArrayBuffer(1 << 22)).fill(1))",
     "WebAssembly memory": (
@@ -76,7 +74,7 @@ def test_many_small_processes_end_with_their_cell(victim: Inside) -> None:
 
 def test_what_a_cell_leaves_running_ends_with_its_memory(victim: Inside) -> None:
     victim.run(f"setTimeout(() => {{ const all = []; while (true) all.push({PIECE}) }}, 10)")
-    assert eventually(lambda: victim.wait(0.1) or any(isinstance(event, WorkerLost) for event in victim.late), 10)
+    assert eventually(lambda: victim.has_lost_its_worker(within=0.1), 10)
     victim.lives()
 
 
@@ -111,7 +109,7 @@ import { openSync, writeSync, constants } from "node:fs";
 const piece = new Uint8Array(1 << 16);
 const { connect, createServer } = await import("node:net");
 const server = createServer((socket) => socket.pause()).listen("/tmp/full.sock");
-for (let i = 0; i < 300; i++) { const socket = connect("/tmp/full.sock"); socket.on("error", () => {}); socket.write(piece) }
+for (let i = 0; i < 300; i++) connect("/tmp/full.sock").on("error", () => {}).write(piece);
 await Bun.sleep(300);
 """
     victim.run(code)

@@ -61,8 +61,9 @@ def test_nobody_becomes_root(inside: Inside, method: str) -> None:
 
 def test_no_program_is_set_uid(inside: Inside) -> None:
     search = (
-        "['/usr', '/lib', '/lib64', '/opt', '/etc', '/sandbox'].flatMap((top) => fs.readdirSync(top, { recursive: true })"
-        ".map((name) => `${top}/${name}`)).filter((path) => fs.lstatSync(path).mode & 0o6000)"
+        "['/usr', '/lib', '/lib64', '/opt', '/etc', '/sandbox'].flatMap((top) =>"
+        "fs.readdirSync(top, { recursive: true }).map((name) => `${top}/${name}`))"
+        ".filter((path) => fs.lstatSync(path).mode & 0o6000)"
     )
     assert inside.ask(search) == []
 

@@ -88,8 +88,10 @@ def test_the_secret_is_nowhere_in_the_environment(inside: Inside) -> None:
 
 
 def test_the_secret_is_in_no_file_about_the_supervisor(inside: Inside) -> None:
-    readable = "fs.readdirSync('/proc/1').map((name) => attempt(() => fs.readFileSync(`/proc/1/${name}`, 'latin1')).value ?? '')"
-    assert inside.sandbox.secret not in str(inside.ask(f"{readable}.join(' ')"))
+    read = "(name) => attempt(() => fs.readFileSync(`/proc/1/${name}`, 'latin1')).value"
+    texts = inside.ask(f"fs.readdirSync('/proc/1').map({read})")
+    assert any(texts)
+    assert inside.sandbox.secret not in str(texts)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def test_no_clone_makes_all_namespaces_at_once(inside: Inside) -> None:
 
 @pytest.fixture(scope="module")
 def hurried(engine: Engine) -> Iterator[Inside]:
-    """Yield a sandbox whose cells end after a second: a filter may stop a thread for good."""
-    session = Inside(engine, SandboxPolicy(max_execution_ms=1000))
+    """Yield a sandbox whose cells end early: a filter may stop a thread for good."""
+    session = Inside(engine, SandboxPolicy(max_execution_ms=300))
     yield session
     session.close()
 
