@@ -118,7 +118,12 @@ export class Child {
       if (kind === FRAME_KINDS.stderr) return events.printed("stderr", cell, bytes);
       // An interrupt may have cut off the report before.
       if (kind === FRAME_KINDS.reportStart) lines = new Lines();
-      for (const line of lines.feed(bytes)) events.reported(readReport(line));
+      for (const line of lines.feed(bytes)) {
+        const report = readReport(line);
+        // Again: right after its start the kernel may still have held it to be as closed as this process.
+        if (report.type === "ready") preferForKilling(this.pid);
+        events.reported(report);
+      }
     };
     const channel = new Pump(fd, async (bytes) => {
       try {
