@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +18,9 @@ from ..errors import StartFailed
 from ..owner import Owner
 from ..policy import SandboxPolicy
 from ..ready import wait_until_ready
-from . import Endpoint, EngineInfo, Report, Tcp, Unix
+from . import Endpoint, EngineInfo, Report, Tcp, Unix, socket_folder
 from .docker_api import Api, Found, ImageMissing, connect, package_client, translated
+from .socket_folder import SocketFolder
 
 LABEL = "io.bun-sandbox"
 SOCKET_FOLDER = "/run/bun-sandbox"
@@ -101,7 +100,7 @@ def _tmpfs(policy: SandboxPolicy, size: int, mode: str) -> str:
 class DockerSandbox:
     """One container. ``stop`` may be called again, and from any thread."""
 
-    def __init__(self, api: Api, container: str, endpoint: Endpoint, secret: str, folder: Path | None) -> None:
+    def __init__(self, api: Api, container: str, endpoint: Endpoint, secret: str, folder: SocketFolder | None) -> None:
         self.id = container
         self.endpoint = endpoint
         self.secret = secret
@@ -109,9 +108,9 @@ class DockerSandbox:
         self._folder = folder
 
     def stop(self) -> None:
-        """Kill and remove the container, and the private folder."""
-        self._api.remove(self.id)
+        """Let go of the socket, then kill and remove the container: an engine that hangs holds up nothing else."""
         _discard(self._folder)
+        self._api.remove(self.id)
 
 
 class DockerEngine:
@@ -138,7 +137,7 @@ class DockerEngine:
         """Start a container that answers. Raises PolicyError, EngineUnavailable, ImageError or StartFailed."""
         api = connect()
         secret = secrets.token_urlsafe(32)
-        folder = _private_folder() if _shares_sockets(policy) else None
+        folder = SocketFolder() if _shares_sockets(policy) else None
         container = ""
         try:
             spec = container_spec(
@@ -146,7 +145,7 @@ class DockerEngine:
                 image_name=image.reference(),
                 owner=Owner.current(),
                 secret=secret,
-                folder=folder and folder / "run",
+                folder=None if folder is None else folder.mounted,
             )
             if folder is None:
                 _ensure_network()
@@ -156,11 +155,10 @@ class DockerEngine:
                 self.ensure_image(report)
                 container = api.create(spec)
             api.start(container)
-            endpoint = _endpoint(container, folder)
+            endpoint = _ports(container) if folder is None else Unix(folder.socket)
             wait_until_ready(endpoint, lambda: api.is_running(container))
             if folder is not None:
-                # From here on nobody inside can enter the folder: not to fill the disk, not to swap the socket.
-                (folder / "run").chmod(0o700)
+                endpoint = Unix(folder.seal())
         except BaseException as error:
             if container:
                 api.remove(container)
@@ -185,10 +183,7 @@ class DockerEngine:
             if owner_of(found).is_gone():
                 api.remove(found.id)
                 removed.append(found.id[:12])
-        for folder in Path(tempfile.gettempdir()).glob("bun-sandbox-*-*"):
-            owner_pid = folder.name.split("-")[2]
-            if owner_pid.isdigit() and not Path("/proc", owner_pid).exists():
-                _discard(folder)
+        socket_folder.reap()
         return removed
 
     def ensure_image(self, report: Report, *, rebuild: bool = False) -> str:
@@ -209,24 +204,9 @@ def owner_of(found: Found) -> Owner:
     return Owner.from_labels({name.removeprefix(f"{LABEL}."): value for name, value in found.labels.items()})
 
 
-def _private_folder() -> Path:
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f"bun-sandbox-{os.getpid()}-"))
-        inside = folder / "run"
-        inside.mkdir()
-    except OSError as error:
-        raise StartFailed(
-            f"The private folder for the sandbox's socket cannot be made: {error}.",
-            "Free some space, or point TMPDIR at a folder that has some.",
-        ) from error
-    # The user inside is nobody of ours, so it can only make its socket where everybody can; the parent is ours alone.
-    inside.chmod(0o777)
-    return folder
-
-
-def _discard(folder: Path | None) -> None:
+def _discard(folder: SocketFolder | None) -> None:
     if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.discard()
 
 
 def _shares_sockets(policy: SandboxPolicy) -> bool:
@@ -236,9 +216,7 @@ def _shares_sockets(policy: SandboxPolicy) -> bool:
     return os.uname().sysname == "Linux" and os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
 
 
-def _endpoint(container: str, folder: Path | None) -> Endpoint:
-    if folder is not None:
-        return Unix(folder / "run" / "http.sock")
+def _ports(container: str) -> Endpoint:
     client = package_client()
     with translated():
         ports = client.inspect_container(container)["NetworkSettings"]["Ports"]
