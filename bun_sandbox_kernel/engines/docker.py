@@ -29,16 +29,19 @@ NETWORK = "bun-sandbox"
 """A bridge without a way out, for engines whose sockets we cannot share."""
 _LAST_WORDS_SECONDS = 2.0
 _PORTS = ("9998/tcp", "9999/tcp")
+_abandoned: set[str] = set()
+"""Launches of this process that are over: an engine that hung does later what it was asked for long before."""
 
 
 def container_spec(
-    policy: SandboxPolicy, *, image_name: str, owner: Owner, secret: str, folder: Path | None
+    policy: SandboxPolicy, *, image_name: str, owner: Owner, launch: str, secret: str, folder: Path | None
 ) -> dict[str, Any]:
     """Return the body of ``POST /containers/create`` (Docker Engine API 1.41).
 
     With a folder the supervisor listens on a socket in it and there is no network; without one it listens on two
     loopback ports that the engine chooses.
     """
+    labels = {**owner.labels(), "launch": launch}
     environment = {
         "BUN_SANDBOX_SECRET": secret,
         "BUN_SANDBOX_LIFELINE": "1",
@@ -76,7 +79,7 @@ def container_spec(
         "Image": image_name,
         "Hostname": "sandbox",
         "User": f"{policy.uid}:{policy.uid}",
-        "Labels": {LABEL: __version__, **{f"{LABEL}.{name}": value for name, value in owner.labels().items()}},
+        "Labels": {LABEL: __version__, **{f"{LABEL}.{name}": value for name, value in labels.items()}},
         "StopTimeout": 1,
         "HostConfig": host,
     }
@@ -100,15 +103,19 @@ def _tmpfs(policy: SandboxPolicy, size: int, mode: str) -> str:
 class DockerSandbox:
     """One container. ``stop`` may be called again, and from any thread."""
 
-    def __init__(self, api: Api, container: str, endpoint: Endpoint, secret: str, folder: SocketFolder | None) -> None:
+    def __init__(
+        self, api: Api, container: str, endpoint: Endpoint, *, launch: str, secret: str, folder: SocketFolder | None
+    ) -> None:
         self.id = container
         self.endpoint = endpoint
         self.secret = secret
         self._api = api
+        self._launch = launch
         self._folder = folder
 
     def stop(self) -> None:
         """Let go of the socket, then kill and remove the container: an engine that hangs holds up nothing else."""
+        _abandoned.add(self._launch)
         _discard(self._folder)
         self._api.remove(self.id)
 
@@ -136,7 +143,7 @@ class DockerEngine:
     def start(self, policy: SandboxPolicy, report: Report) -> DockerSandbox:
         """Start a container that answers. Raises PolicyError, EngineUnavailable, ImageError or StartFailed."""
         api = connect()
-        secret = secrets.token_urlsafe(32)
+        launch, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         folder = SocketFolder() if _shares_sockets(policy) else None
         container = ""
         try:
@@ -144,6 +151,7 @@ class DockerEngine:
                 policy,
                 image_name=image.reference(),
                 owner=Owner.current(),
+                launch=launch,
                 secret=secret,
                 folder=None if folder is None else folder.mounted,
             )
@@ -160,27 +168,33 @@ class DockerEngine:
             if folder is not None:
                 endpoint = Unix(folder.seal())
         except BaseException as error:
+            _abandoned.add(launch)
             if container:
                 api.remove(container)
             _discard(folder)
             if isinstance(error, TimeoutError):
                 raise _explained(spec) from error
             raise
-        return DockerSandbox(api, container, endpoint, secret, folder)
+        return DockerSandbox(api, container, endpoint, launch=launch, secret=secret, folder=folder)
 
     def dry_run(self, policy: SandboxPolicy) -> Mapping[str, Any]:
         """Return the body that ``start`` would send; what it would make up stands in braces."""
         folder = None if policy.transport == "tcp" else Path("{private folder}")
         return container_spec(
-            policy, image_name=image.reference(), owner=Owner.current(), secret="{secret}", folder=folder
+            policy,
+            image_name=image.reference(),
+            owner=Owner.current(),
+            launch="{launch}",
+            secret="{secret}",
+            folder=folder,
         )
 
     def reap(self) -> list[str]:
-        """Remove the containers and folders of kernels that are gone; return the containers' ids."""
+        """Remove the containers and folders of kernels that are gone, and what this one has ended; return the ids."""
         api = connect()
         removed = []
         for found in api.list(LABEL):
-            if owner_of(found).is_gone():
+            if owner_of(found).is_gone() or found.labels.get(f"{LABEL}.launch") in _abandoned:
                 api.remove(found.id)
                 removed.append(found.id[:12])
         socket_folder.reap()
