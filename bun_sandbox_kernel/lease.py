@@ -91,7 +91,6 @@ class Lease:
         except BaseException:
             await session.close()
             raise
-        self.session = session
         return session
 
     async def _listen(self, session: Session, greeted: asyncio.Future[None]) -> None:
@@ -99,6 +98,7 @@ class Lease:
         try:
             async for event in session.late_events():
                 if not greeted.done():
+                    self.session = session  # here, so that a line that breaks at once is told of too
                     greeted.set_result(None)
                 await self._on_late(event)
         except Exception as error:
