@@ -1,6 +1,6 @@
 # Every task of this project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab fix check test e2e bench docs clean
+.PHONY: help setup demo lab fix check test e2e soak bench docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,6 +51,9 @@ test: setup ## Run every test: pure ones, real engine, real browser where there 
 e2e: setup ## Run the browser tests alone, with a browser
 	@scripts/browser.sh
 	$(BIN)/pytest tests/e2e
+
+soak: setup ## Start and end 200 kernels in every way, and count what is left of them
+	$(BIN)/python -m tests.soak $(CYCLES)
 
 bench: setup ## Measure the kernel against ipykernel
 	$(BIN)/python -m compileall -q bun_sandbox_kernel $(VENV)/lib

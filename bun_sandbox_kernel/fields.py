@@ -6,6 +6,7 @@ Law: what is missing, of a wrong type, or a tree too large to hold is a PeerErro
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ MimeBundle: TypeAlias = Mapping[str, Any]
 _T = TypeVar("_T")
 _MAX_NODES = 500_000
 """Most brackets in one line: small text can be a large tree."""
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+\\?(?:"|\Z)', re.DOTALL)
+"""A string, or its beginning at the end of the text: what begins always matches, so no text is searched twice."""
 _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -33,7 +35,7 @@ class Fields:
         if _brackets(line) > _MAX_NODES and _brackets(_STRING.sub("", line)) > _MAX_NODES:
             raise PeerError("The sandbox sent a line of too many values.")
         try:
-            values = json.loads(line)
+            values = json.loads(line, parse_constant=_finite, parse_float=_finite)
             if _LONE_SURROGATE.search(line):
                 # JavaScript text may hold half a character, which no message can carry.
                 text = json.dumps(values, ensure_ascii=False)
@@ -89,6 +91,14 @@ class Fields:
         if not isinstance(value, kind):
             raise PeerError(f"The sandbox sent an event without a proper {name!r}.")
         return value
+
+
+def _finite(number: str) -> float:
+    """Refuse NaN and the infinities, which JSON does not have and no message can carry."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(number)
+    return value
 
 
 def _brackets(text: str) -> int:

@@ -28,7 +28,7 @@ from .policy import SandboxPolicy
 from .progress import opened
 from .session import Session
 from .stdin import InputBox
-from .wire import Error, Input, Late, LateEvent, WorkerLost
+from .wire import Error, Input, Late, LateEvent, Output, Stream, WorkerLost
 
 _REMEMBERED_CELLS = 200
 """So many ended cells can still be told apart when output of theirs arrives late."""
@@ -143,7 +143,7 @@ class BunSandboxKernel(Dispatch):
         if not cell.done():
             # The supervisor no longer does its work, so neither it nor what it holds is of use.
             cell.cancel("the sandbox did not answer, so it was ended; all variables are gone")
-            await self._lease.lose()
+            self._lease.lose()
 
     # -- requests --------------------------------------------------------------------------------------------------
 
@@ -196,11 +196,11 @@ class BunSandboxKernel(Dispatch):
             return await self._execution.run()
         except SandboxError as failure:
             if failure.state_lost:
-                await self._lease.lose()
+                self._lease.lose()
             return self._failed(outputs.failure(failure), cell)
         except Exception as error:
             self.log.exception("a cell could not be run")
-            await self._lease.lose()
+            self._lease.lose()
             ours = SandboxDied(f"The kernel failed ({type(error).__name__}: {error}).", "Please report this.")
             return self._failed(outputs.failure(ours), cell)
 
@@ -269,15 +269,18 @@ class BunSandboxKernel(Dispatch):
 
     async def _publish_late(self, event: LateEvent) -> None:
         """Show what arrives between cells below the cell that it belongs to; what no cell asked for is dropped."""
+        output: Output
         match event:
             case Late(execution, output) if (parent := self._parents.get(execution)) is not None:
-                await asyncio.sleep(self._pace.seconds(output))
-                self._pace.spend(output)
-                self._publish(outputs.render(output, self.execution_count), parent)
+                pass
             case WorkerLost(message) if self.running is None:  # a cell that runs tells of it itself
-                text = f"Between two cells, {message}.\n"
-                latest = next(reversed(self._parents.values()), self.get_parent("shell"))
-                self._publish(Message("stream", {"name": "stderr", "text": text}), latest)
+                output = Stream("stderr", f"Between two cells, {message}.\n")
+                parent = next(reversed(self._parents.values()), self.get_parent("shell"))
+            case _:
+                return
+        await asyncio.sleep(self._pace.seconds(output))
+        self._pace.spend(output)
+        self._publish(outputs.render(output, self.execution_count), parent)
 
     def _publish(self, message: Message, parent: Mapping[str, Any]) -> None:
         self._send(self.iopub_socket, message.msg_type, message.content, parent, message.msg_type.encode())

@@ -1,6 +1,7 @@
 """The sandbox that a kernel holds: opened when first needed, listened to, let go, and opened anew after a loss.
 
-Law: at any time there is at most one, and none is dropped without being ended.
+Law: at any time there is at most one, and none is dropped without being ended. Whoever loses one does not wait for
+the engine; whoever needs the next one does.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Lease:
         self._policy = policy
         self._on_late = on_late
         self._opening: asyncio.Task[Session] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -45,19 +47,24 @@ class Lease:
             self._opening = self.background(self._connect())
         return self._opening
 
-    async def lose(self) -> None:
-        """End the sandbox with all that it holds."""
+    def lose(self) -> None:
+        """End the sandbox with all that it holds, in the background."""
         session, self.session = self.session, None
         if session is not None:
-            await session.close()
+            self._ending = self.background(session.close())
 
     async def close(self) -> None:
-        """End the sandbox, or the attempt to start one."""
+        """End the sandbox, or the attempt to start one, and return once the engine has done so."""
         if self._opening is not None:
             self._opening.cancel()
         if self._launch is not None:
             self._launch.abandon()
-        await self.lose()
+        self.lose()
+        await self._ended()
+
+    async def _ended(self) -> None:
+        if self._ending is not None:
+            await asyncio.wait({self._ending})
 
     def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside the cells; whoever cares for its exception awaits the task."""
@@ -72,6 +79,7 @@ class Lease:
             task.exception()  # taken here, or asyncio would print what the next cell will show
 
     async def _connect(self) -> Session:
+        await self._ended()
         self._launch = self._launch or Launch(self._policy())
         try:
             sandbox = await asyncio.wrap_future(self._launch.sandbox)
@@ -88,7 +96,6 @@ class Lease:
         except BaseException:
             await session.close()
             raise
-        self.session = session
         return session
 
     async def _listen(self, session: Session, greeted: asyncio.Future[None]) -> None:
@@ -96,6 +103,7 @@ class Lease:
         try:
             async for event in session.late_events():
                 if not greeted.done():
+                    self.session = session  # here, so that a line that breaks at once is told of too
                     greeted.set_result(None)
                 await self._on_late(event)
         except Exception as error:
@@ -104,5 +112,5 @@ class Lease:
         if not greeted.done():
             greeted.set_exception(SandboxDied("The sandbox ended before it greeted."))
         if self.session is session:
+            self.lose()
             await self._on_late(WorkerLost("the sandbox ended; all variables are gone"))
-            await self.lose()

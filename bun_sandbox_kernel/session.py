@@ -1,7 +1,7 @@
 """One sandbox and one HTTP client: requests and events instead of bytes.
 
 Law: the transport's exceptions become ours here and nowhere else. An execution that breaks off without its
-``end`` means that the sandbox is gone.
+``end`` means that the sandbox is gone; one that is silent is ended, and whoever waits for it is told so.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
+from functools import partial
 from http import HTTPStatus
 
 import h11
@@ -26,9 +27,13 @@ from .answers import (
 from .engines import Sandbox
 from .errors import Busy, PeerError, SandboxDied, SandboxError, VersionMismatch
 from .transport import Answer, HttpClient, encode
-from .wire import PROTOCOL, Event, ExecuteRequest, Hello, LateEvent, Lines, Order, decode, decode_late
+from .watch import watched
+from .wire import PROTOCOL, Alive, Event, ExecuteRequest, Hello, LateEvent, Lines, Order, decode, decode_late
 
 _ANSWER_SECONDS = 10.0
+_GREETING_SECONDS = 10
+_SILENT_SECONDS = 4
+"""The supervisor says each second that it is alive."""
 _MAX_ANSWER_BYTES = 1 << 20
 _MAX_BODY_BYTES = 1 << 20
 """``MAX_BODY_BYTES`` of the supervisor."""
@@ -42,21 +47,32 @@ class Session:
         self.sandbox = sandbox
         self._id = uuid.uuid4().hex
         self._client = HttpClient(sandbox.endpoint, sandbox.secret)
+        self._why_gone = "The sandbox is gone."
 
     async def late_events(self) -> AsyncIterator[LateEvent]:
         """Hold the line that keeps the sandbox alive, and yield what belongs to no running cell.
 
-        The first event is a Hello of our protocol. Ends when the sandbox does. Raises VersionMismatch and PeerError.
+        The first event is a Hello of our protocol. Ends when the sandbox does. Raises SandboxDied when it is silent,
+        VersionMismatch and PeerError.
         """
-        greeted = False
-        with _translated():
+        patience = _GREETING_SECONDS
+        with self._translated():
             async with aclosing(self._lines("GET", "/events", None)) as lines:
-                async for line in lines:
+                while True:
+                    with watched(patience, partial(self._give_up, patience)):
+                        line = await anext(lines, None)
+                    if line is None:
+                        return
                     event = decode_late(line)
-                    if not greeted:
+                    if patience != _SILENT_SECONDS:
                         _check_greeting(event)
-                    greeted = True
-                    yield event
+                        patience = _SILENT_SECONDS
+                    if not isinstance(event, Alive):
+                        yield event
+
+    def _give_up(self, seconds: int) -> None:
+        self._why_gone = f"The sandbox was silent for {seconds} s, so it was ended."
+        self._client.close()
 
     async def execute(
         self,
@@ -85,7 +101,7 @@ class Session:
             allow_stdin=allow_stdin,
         )
         order = Order()
-        with _translated():
+        with self._translated():
             async with aclosing(self._lines("POST", "/execute", request.body())) as lines:
                 async for line in lines:
                     yield order.check(decode(line))
@@ -121,19 +137,29 @@ class Session:
         self._client.close()
         await asyncio.to_thread(self.sandbox.stop)
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError as error:
+            raise SandboxDied(f"The sandbox did not answer within {_ANSWER_SECONDS:.0f} s.") from error
+        except (OSError, h11.ProtocolError) as error:
+            raise SandboxDied(self._why_gone) from error
+
     async def _lines(self, method: str, path: str, body: dict[str, object] | None) -> AsyncGenerator[str]:
         _check_size(body)
         splitter = Lines()
         async with self._client.request(method, path, body, _NDJSON) as answer:
             if answer.status != HTTPStatus.OK:
-                await _refuse(answer)
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await _refuse(answer)
             async for chunk in answer.chunks():
                 for line in splitter.feed(chunk):
                     yield line
 
     async def _ask(self, path: str, body: dict[str, object]) -> str:
         _check_size(body)
-        with _translated():
+        with self._translated():
             async with asyncio.timeout(_ANSWER_SECONDS), self._client.request("POST", path, body) as answer:
                 if answer.status != HTTPStatus.OK:
                     await _refuse(answer)
@@ -170,13 +196,3 @@ async def _read(answer: Answer) -> str:
 async def _refuse(answer: Answer) -> None:
     sentence = f"The sandbox refused with {answer.status}: {(await _read(answer))[:500]}"
     raise Busy(sentence) if answer.status == HTTPStatus.CONFLICT else SandboxError(sentence)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        raise SandboxDied(f"The sandbox did not answer within {_ANSWER_SECONDS:.0f} s.") from error
-    except (OSError, h11.ProtocolError) as error:
-        raise SandboxDied("The sandbox is gone.") from error

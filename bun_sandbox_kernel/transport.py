@@ -44,6 +44,7 @@ class HttpClient:
         self._headers = [("Host", "sandbox"), ("Authorization", f"Bearer {secret}")]
         self._idle: list[_Connection] = []
         self._open: set[asyncio.StreamWriter] = set()
+        self._closed = False
 
     @asynccontextmanager
     async def request(
@@ -72,12 +73,15 @@ class HttpClient:
                 self._drop(writer)
 
     def close(self) -> None:
-        """Close every connection, the ones in use too."""
+        """Close every connection, the ones in use too; there will be no other."""
+        self._closed = True
         self._idle.clear()
         for writer in list(self._open):
             self._drop(writer)
 
     async def _connect(self) -> _Connection:
+        if self._closed:
+            raise ConnectionError("the connection to the sandbox is closed")
         endpoint = self._endpoint
         reader, writer = await (
             asyncio.open_unix_connection(str(endpoint.path))
@@ -90,7 +94,7 @@ class HttpClient:
     def _drop(self, writer: asyncio.StreamWriter) -> None:
         self._open.discard(writer)
         with suppress(OSError, RuntimeError):
-            writer.close()
+            writer.transport.abort()  # what is still to be sent would wait for a peer that does not read
 
 
 def encode(body: Mapping[str, object]) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from .errors import PeerError
 from .fields import Fields, MimeBundle
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised with every change that an older peer would misread."""
 MAX_LINE_BYTES = 16 << 20
 """Longest line that is read; the supervisor takes 4 Mi characters from the worker, in UTF-8 at most thrice as long."""
@@ -117,7 +117,12 @@ class WorkerLost:
     message: str
 
 
-LateEvent: TypeAlias = Hello | Late | WorkerLost
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Said each second, whatever the worker does."""
+
+
+LateEvent: TypeAlias = Hello | Late | WorkerLost | Alive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +161,8 @@ def decode_late(line: str) -> LateEvent:
             return Late(fields.text("execution"), event)
         case "worker":
             return WorkerLost(fields.text("message"))
+        case "alive":
+            return Alive()
         case other:
             raise PeerError(f"The sandbox sent an unknown event {other[:40]!r}.")
 

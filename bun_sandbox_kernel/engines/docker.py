@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +18,9 @@ from ..errors import StartFailed
 from ..owner import Owner
 from ..policy import SandboxPolicy
 from ..ready import wait_until_ready
-from . import Endpoint, EngineInfo, Report, Tcp, Unix
+from . import Endpoint, EngineInfo, Report, Tcp, Unix, socket_folder
 from .docker_api import Api, Found, ImageMissing, connect, package_client, translated
+from .socket_folder import SocketFolder
 
 LABEL = "io.bun-sandbox"
 SOCKET_FOLDER = "/run/bun-sandbox"
@@ -30,16 +29,19 @@ NETWORK = "bun-sandbox"
 """A bridge without a way out, for engines whose sockets we cannot share."""
 _LAST_WORDS_SECONDS = 2.0
 _PORTS = ("9998/tcp", "9999/tcp")
+_abandoned: set[str] = set()
+"""Launches of this process that are over: an engine that hung does later what it was asked for long before."""
 
 
 def container_spec(
-    policy: SandboxPolicy, *, image_name: str, owner: Owner, secret: str, folder: Path | None
+    policy: SandboxPolicy, *, image_name: str, owner: Owner, launch: str, secret: str, folder: Path | None
 ) -> dict[str, Any]:
     """Return the body of ``POST /containers/create`` (Docker Engine API 1.41).
 
     With a folder the supervisor listens on a socket in it and there is no network; without one it listens on two
     loopback ports that the engine chooses.
     """
+    labels = {**owner.labels(), "launch": launch}
     environment = {
         "BUN_SANDBOX_SECRET": secret,
         "BUN_SANDBOX_LIFELINE": "1",
@@ -77,7 +79,7 @@ def container_spec(
         "Image": image_name,
         "Hostname": "sandbox",
         "User": f"{policy.uid}:{policy.uid}",
-        "Labels": {LABEL: __version__, **{f"{LABEL}.{name}": value for name, value in owner.labels().items()}},
+        "Labels": {LABEL: __version__, **{f"{LABEL}.{name}": value for name, value in labels.items()}},
         "StopTimeout": 1,
         "HostConfig": host,
     }
@@ -101,17 +103,21 @@ def _tmpfs(policy: SandboxPolicy, size: int, mode: str) -> str:
 class DockerSandbox:
     """One container. ``stop`` may be called again, and from any thread."""
 
-    def __init__(self, api: Api, container: str, endpoint: Endpoint, secret: str, folder: Path | None) -> None:
+    def __init__(
+        self, api: Api, container: str, endpoint: Endpoint, *, launch: str, secret: str, folder: SocketFolder | None
+    ) -> None:
         self.id = container
         self.endpoint = endpoint
         self.secret = secret
         self._api = api
+        self._launch = launch
         self._folder = folder
 
     def stop(self) -> None:
-        """Kill and remove the container, and the private folder."""
-        self._api.remove(self.id)
+        """Let go of the socket, then kill and remove the container: an engine that hangs holds up nothing else."""
+        _abandoned.add(self._launch)
         _discard(self._folder)
+        self._api.remove(self.id)
 
 
 class DockerEngine:
@@ -137,16 +143,17 @@ class DockerEngine:
     def start(self, policy: SandboxPolicy, report: Report) -> DockerSandbox:
         """Start a container that answers. Raises PolicyError, EngineUnavailable, ImageError or StartFailed."""
         api = connect()
-        secret = secrets.token_urlsafe(32)
-        folder = _private_folder() if _shares_sockets(policy) else None
+        launch, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        folder = SocketFolder() if _shares_sockets(policy) else None
         container = ""
         try:
             spec = container_spec(
                 policy,
                 image_name=image.reference(),
                 owner=Owner.current(),
+                launch=launch,
                 secret=secret,
-                folder=folder and folder / "run",
+                folder=None if folder is None else folder.mounted,
             )
             if folder is None:
                 _ensure_network()
@@ -157,39 +164,41 @@ class DockerEngine:
                 self.ensure_image(report)
                 container = api.create(spec, wholly=wholly)
             api.start(container)
-            endpoint = _endpoint(container, folder)
+            endpoint = _ports(container) if folder is None else Unix(folder.socket)
             wait_until_ready(endpoint, lambda: api.is_running(container))
             if folder is not None:
-                # From here on nobody inside can enter the folder: not to fill the disk, not to swap the socket.
-                (folder / "run").chmod(0o700)
+                endpoint = Unix(folder.seal())
         except BaseException as error:
+            _abandoned.add(launch)
             if container:
                 api.remove(container)
             _discard(folder)
             if isinstance(error, TimeoutError):
                 raise _explained(spec) from error
             raise
-        return DockerSandbox(api, container, endpoint, secret, folder)
+        return DockerSandbox(api, container, endpoint, launch=launch, secret=secret, folder=folder)
 
     def dry_run(self, policy: SandboxPolicy) -> Mapping[str, Any]:
         """Return the body that ``start`` would send; what it would make up stands in braces."""
         folder = None if policy.transport == "tcp" else Path("{private folder}")
         return container_spec(
-            policy, image_name=image.reference(), owner=Owner.current(), secret="{secret}", folder=folder
+            policy,
+            image_name=image.reference(),
+            owner=Owner.current(),
+            launch="{launch}",
+            secret="{secret}",
+            folder=folder,
         )
 
     def reap(self) -> list[str]:
-        """Remove the containers and folders of kernels that are gone; return the containers' ids."""
+        """Remove the containers and folders of kernels that are gone, and what this one has ended; return the ids."""
         api = connect()
         removed = []
         for found in api.list(LABEL):
-            if owner_of(found).is_gone():
+            if owner_of(found).is_gone() or found.labels.get(f"{LABEL}.launch") in _abandoned:
                 api.remove(found.id)
                 removed.append(found.id[:12])
-        for folder in Path(tempfile.gettempdir()).glob("bun-sandbox-*-*"):
-            owner_pid = folder.name.split("-")[2]
-            if owner_pid.isdigit() and not Path("/proc", owner_pid).exists():
-                _discard(folder)
+        socket_folder.reap()
         return removed
 
     def ensure_image(self, report: Report, *, rebuild: bool = False) -> str:
@@ -210,24 +219,9 @@ def owner_of(found: Found) -> Owner:
     return Owner.from_labels({name.removeprefix(f"{LABEL}."): value for name, value in found.labels.items()})
 
 
-def _private_folder() -> Path:
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f"bun-sandbox-{os.getpid()}-"))
-        inside = folder / "run"
-        inside.mkdir()
-    except OSError as error:
-        raise StartFailed(
-            f"The private folder for the sandbox's socket cannot be made: {error}.",
-            "Free some space, or point TMPDIR at a folder that has some.",
-        ) from error
-    # The user inside is nobody of ours, so it can only make its socket where everybody can; the parent is ours alone.
-    inside.chmod(0o777)
-    return folder
-
-
-def _discard(folder: Path | None) -> None:
+def _discard(folder: SocketFolder | None) -> None:
     if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.discard()
 
 
 def _shares_sockets(policy: SandboxPolicy) -> bool:
@@ -237,9 +231,7 @@ def _shares_sockets(policy: SandboxPolicy) -> bool:
     return os.uname().sysname == "Linux" and os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
 
 
-def _endpoint(container: str, folder: Path | None) -> Endpoint:
-    if folder is not None:
-        return Unix(folder / "run" / "http.sock")
+def _ports(container: str) -> Endpoint:
     client = package_client()
     with translated():
         ports = client.inspect_container(container)["NetworkSettings"]["Ports"]

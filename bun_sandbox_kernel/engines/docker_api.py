@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 ANSWER_SECONDS = 30
 """Seconds that the engine may take for one answer."""
+REMOVE_SECONDS = 10
+"""As long is waited for a removal: a sandbox whose line is closed ends by itself too."""
 ENABLE_LIMITS = (
     "Enable the cgroup controllers and seccomp in the machine's kernel (Debian: cgroup_enable=memory swapaccount=1 on "
     "its command line)."
@@ -93,7 +95,7 @@ class SocketApi:
     def remove(self, container: str) -> None:
         """See Api."""
         with suppress(EngineUnavailable):
-            self._ask("DELETE", f"/containers/{container}?force=1&v=1")
+            self._ask("DELETE", f"/containers/{container}?force=1&v=1", seconds=REMOVE_SECONDS)
 
     def list(self, label: str) -> list[Found]:
         """See Api."""
@@ -101,8 +103,10 @@ class SocketApi:
         answer = _expect(*self._ask("GET", f"/containers/json?all=1&filters={filters}"), http.client.OK)
         return [Found(container["Id"], container["Labels"]) for container in cast("list[Any]", answer)]
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
-        connection = _UnixConnection(self._path)
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: int = ANSWER_SECONDS
+    ) -> tuple[int, Any]:
+        connection = _UnixConnection(self._path, seconds)
         try:
             headers = {"Content-Type": "application/json"}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -116,8 +120,8 @@ class SocketApi:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("docker", timeout=ANSWER_SECONDS)
+    def __init__(self, path: str, seconds: int) -> None:
+        super().__init__("docker", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:

@@ -221,3 +221,8 @@ describe("a frame that has lost its kind", () => {
     expect(await notebook.value("typeof before")).toBe('"undefined"');
   });
 });
+
+test("what was written past the worker comes before the cell's end", async () => {
+  for (let run = 0; run < 100; run++)
+    expect(output(await notebook.run("require('node:fs').writeSync(1, 'native\\n')"))).toBe("native\n");
+});

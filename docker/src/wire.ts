@@ -6,7 +6,7 @@
  */
 
 /** Raised with every change that an older peer would misread. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** MIME type → data: text for text types, base64 for binary ones, any JSON value for `application/*+json`. */
 export type MimeBundle = Readonly<Record<string, unknown>>;
@@ -68,7 +68,9 @@ export type Event = OutputEvent | InputEvent | EndEvent;
 export type LateEvent =
   | { readonly type: "hello"; readonly protocol: number }
   | { readonly type: "late"; readonly execution: string; readonly event: OutputEvent }
-  | { readonly type: "worker"; readonly state: "lost"; readonly message: string };
+  | { readonly type: "worker"; readonly state: "lost"; readonly message: string }
+  /** Said each second, whatever the worker does. */
+  | { readonly type: "alive" };
 
 /** The body of `POST /execute`. Without a session the code gets a worker of its own, which ends with it. */
 export type ExecuteRequest = {

@@ -54,30 +54,42 @@ class SecondEngine(NamedTuple):
 
 @contextmanager
 def second_engine(disk_size: str, *, before: str = ":") -> Iterator[SecondEngine]:
-    """Run an engine with mounts and a network of its own, after a command; all of it is gone at the end.
+    """Run an engine with mounts and a network of its own, after a command; all of it is gone at the end."""
+    with engine_disk(disk_size) as engine, running(engine, before=before):
+        yield engine
 
-    Without such a network it would remove the bridge of the machine's own engine.
-    """
+
+@contextmanager
+def engine_disk(size: str) -> Iterator[SecondEngine]:
+    """Mount what an engine keeps from one run to the next."""
     if os.geteuid() != 0 or shutil.which("dockerd") is None:
         absent("a second engine takes root and dockerd")
     with ExitStack() as undo:
         folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="second-engine-"))
         engine = SecondEngine(Path(folder))
         engine.disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={disk_size}", "tmpfs", str(engine.disk)]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(engine.disk)]
         if subprocess.run(mount, check=False).returncode != 0:
             absent("a second engine takes a root that may mount")
         undo.callback(subprocess.check_call, ["umount", engine.disk])
         (engine.folder / "daemon.json").write_text("{}", "utf-8")
-        options = [f"--config-file={folder}/daemon.json", f"--data-root={engine.disk}", f"--exec-root={folder}/run"]
-        options += [f"--pidfile={folder}/pid", f"--host={engine.address}", "--bridge=none", "--iptables=false"]
-        command = ["unshare", "--mount", "--net", "sh", "-ec", f'{before}; exec dockerd "$@"', "sh", *options]
-        log = undo.enter_context(engine.log.open("wb"))
-        daemon = undo.enter_context(subprocess.Popen(command, stdout=log, stderr=log))
-        undo.callback(stop, daemon, engine)
-        assert eventually(lambda: engine.socket.exists() or daemon.poll() is not None)
-        assert daemon.poll() is None, engine.log.read_text("utf-8")[-2000:]
         yield engine
+
+
+@contextmanager
+def running(engine: SecondEngine, *, before: str = ":") -> Iterator[subprocess.Popen[bytes]]:
+    """Run the engine once. Without a network of its own it would remove the bridge of the machine's own engine."""
+    folder = engine.folder
+    options = [f"--config-file={folder}/daemon.json", f"--data-root={engine.disk}", f"--exec-root={folder}/run"]
+    options += [f"--pidfile={folder}/pid", f"--host={engine.address}", "--bridge=none", "--iptables=false"]
+    command = ["unshare", "--mount", "--net", "sh", "-ec", f'{before}; exec dockerd "$@"', "sh", *options]
+    with engine.log.open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as daemon:
+        try:
+            assert eventually(lambda: engine.socket.exists() or daemon.poll() is not None)
+            assert daemon.poll() is None, engine.log.read_text("utf-8")[-2000:]
+            yield daemon
+        finally:
+            stop(daemon, engine)
 
 
 def stop(daemon: subprocess.Popen[bytes], engine: SecondEngine) -> None:

@@ -15,7 +15,7 @@ OWNER = Owner("host", "boot", "42", "1000")
 
 def spec(policy: SandboxPolicy | None = None, folder: Path | None = Path("/private/run")) -> dict[str, Any]:
     return container_spec(
-        policy or SandboxPolicy(), image_name="bun-sandbox:1", owner=OWNER, secret="s3cret", folder=folder
+        policy or SandboxPolicy(), image_name="bun-sandbox:1", owner=OWNER, launch="1", secret="s3cret", folder=folder
     )
 
 

@@ -12,6 +12,7 @@ from bun_sandbox_kernel.errors import PeerError
 from bun_sandbox_kernel.wire import (
     MAX_LINE_BYTES,
     PROTOCOL,
+    Alive,
     Clear,
     Display,
     End,
@@ -79,8 +80,14 @@ def test_there_are_transcripts_of_both_good_and_bad_endings() -> None:
         END.replace('"ok"', '"fine"'),
         END.replace('"wall_ms":1', '"wall_ms":true'),
         END.replace('"wall_ms":1', '"wall_ms":1.5'),
+        END.replace('"message":""', '"message":"","spare":NaN'),
+        '{"type":"result","data":{"application/json":1e999},"metadata":{}}',
+        '{"type":"result","data":{"application/json":-Infinity},"metadata":{}}',
         "[" * 100_000,
+        '"' + '\\"' * 5_000_000 + "[" * 600_000,
+        '"' + "a" * 15_000_000 + "[" * 600_000 + "\\",
     ],
+    ids=lambda line: line[:40],
 )
 def test_unlawful_line_is_a_peer_error(line: str) -> None:
     with pytest.raises(PeerError):
@@ -92,6 +99,7 @@ def test_late_line_carries_its_execution() -> None:
     assert decode_late(line) == Late("x", Stream("stdout", "hi"))
     assert decode_late('{"type":"hello","protocol":1}') == Hello(1)
     assert decode_late('{"type":"worker","state":"lost","message":"m"}') == WorkerLost("m")
+    assert decode_late('{"type":"alive"}') == Alive()
 
 
 @pytest.mark.parametrize("event", [END, '{"type":"input","id":1,"prompt":"","password":false}'])

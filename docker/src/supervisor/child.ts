@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 import { FRAME_KINDS, type Frame, FrameReader, kindOf } from "./frames.ts";
 import { Lines } from "./lines.ts";
 import { neverBlock, pipe, preferForKilling, socketPair } from "./linux.ts";
-import { Pump } from "./pump.ts";
+import { Pump, turn } from "./pump.ts";
 import { readReport } from "./report.ts";
 import type { Command, Report } from "../wire.ts";
 
@@ -128,6 +128,8 @@ export class Child {
     const channel = new Pump(fd, async (bytes) => {
       try {
         const arrived = frames.feed(bytes);
+        // What was printed before may have left its pipe, and not have come here yet.
+        if (!arrived.every((frame) => isText(frame) && !frame.isBehindStreams)) await turn();
         for (const frame of arrived) {
           if (frame.isBehindStreams || !isText(frame)) await this.#drain();
           receive(frame);

@@ -2,19 +2,24 @@
  * The stream that ties the sandbox's life to the kernel's: `GET /events`, held open by the kernel from start to end.
  * It carries what belongs to no running cell.
  *
- * Law: however the kernel ends, its side of the connection closes, and the sandbox with it.
+ * Law: however the kernel ends, its side of the connection closes, and the sandbox with it. However the supervisor
+ * ends or hangs, its sign of life stays away, and the kernel ends the sandbox.
  */
 import { type LateEvent, PROTOCOL } from "../wire.ts";
 
 /** How long a sandbox that was started by a kernel waits for it in the beginning. */
 const PATIENCE_MS = 15_000;
+/** How often it says that it is there; the kernel's patience is a multiple of it. */
+const ALIVE_EVERY_MS = 1000;
 
 export class Lifeline {
   #controller: ReadableStreamDefaultController<string> | null = null;
   #patience: NodeJS.Timeout | undefined;
   #expected = false;
 
-  constructor(readonly end: () => void) {}
+  constructor(readonly end: () => void) {
+    setInterval(() => this.send({ type: "alive" }), ALIVE_EVERY_MS).unref();
+  }
 
   /** From now on the sandbox ends when nobody holds the line. */
   expect(): void {

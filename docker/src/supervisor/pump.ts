@@ -81,4 +81,5 @@ export class Pump {
   }
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Resolves when all that has been read by now has been handed on. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
