@@ -22,23 +22,11 @@ def inside(engine: Engine) -> Iterator[Inside]:
 
 
 @pytest.fixture
-def sandbox(engine: Engine) -> Iterator[Callable[[SandboxPolicy], Inside]]:
-    """Yield what starts a sandbox by a policy of the test's own."""
-    started: list[Inside] = []
-
-    def start(policy: SandboxPolicy) -> Inside:
-        started.append(Inside(engine, policy))
-        return started[-1]
-
-    yield start
-    for session in started:
-        session.close()
-
-
-@pytest.fixture
-def victim(sandbox: Callable[[SandboxPolicy], Inside]) -> Inside:
-    """Return a sandbox that may be harmed."""
-    return sandbox(SandboxPolicy())
+def victim(engine: Engine) -> Iterator[Inside]:
+    """Yield a sandbox that may be harmed."""
+    session = Inside(engine, SandboxPolicy())
+    yield session
+    session.close()
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ BOMBS = {
     "buffers": "const all = []; while (true) all.push(Buffer.alloc(1 << 20, 1))",
     "array buffers that grow": (
         "const all = new ArrayBuffer(0, { maxByteLength: 1 << 30 });"
-        "for (let size = 1; ; size += 1 << 20) { all.resize(size); new Uint8Array(all).fill(1) }"
+        "for (let size = 0; ; size += 1 << 20) { all.resize(size + (1 << 20)); new Uint8Array(all, size).fill(1) }"
     ),
     "shared buffers": "const all = []; while (true) all.push(new Uint8Array(new SharedArrayBuffer(1 << 22)).fill(1))",
     "WebAssembly memory": (

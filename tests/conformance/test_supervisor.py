@@ -124,31 +124,31 @@ def test_the_supervisor_listens_to_no_port(inside: Inside, port: int) -> None:
 
 
 @pytest.mark.parametrize("way", ["kill", "tgkill"])
-def test_the_supervisor_survives_what_is_not_for_it(victim: Inside, way: str) -> None:
+def test_the_supervisor_survives_what_is_not_for_it(inside: Inside, way: str) -> None:
     target = "1, 1" if way == "tgkill" else "1"
     for harmless in HARMLESS:
-        assert victim.call(number(way), target, str(int(harmless)))[0] == 0
-    restarts(victim)
+        assert inside.call(number(way), target, str(int(harmless)))[0] == 0
+    restarts(inside)
 
 
-def test_the_supervisor_survives_a_storm_of_signals(victim: Inside) -> None:
+def test_the_supervisor_survives_a_storm_of_signals(inside: Inside) -> None:
     names = [int(harmless) for harmless in HARMLESS if harmless != signal.SIGCONT]
-    victim.run(f"for (let i = 0; i < 500; i++) for (const signal of {names}) call({number('kill')}, 1, signal)")
-    restarts(victim)
+    inside.run(f"for (let i = 0; i < 500; i++) for (const signal of {names}) call({number('kill')}, 1, signal)")
+    restarts(inside)
 
 
-def test_the_supervisor_survives_a_handle_on_it(victim: Inside) -> None:
-    handle, _ = victim.call(number("pidfd_open"), "1", "0")
+def test_the_supervisor_survives_a_handle_on_it(inside: Inside) -> None:
+    handle, _ = inside.call(number("pidfd_open"), "1", "0")
     assert handle > 0
     for killing in (signal.SIGKILL, signal.SIGSTOP):
-        victim.call(number("pidfd_send_signal"), str(handle), str(int(killing)), "0", "0")
-    restarts(victim)
+        inside.call(number("pidfd_send_signal"), str(handle), str(int(killing)), "0", "0")
+    restarts(inside)
 
 
 @pytest.mark.parametrize("target", [-1, 0], ids=["everybody", "its group"])
-def test_the_supervisor_survives_a_kill_of(victim: Inside, target: int) -> None:
-    victim.run(f"call({number('kill')}, {target}, 9)")
-    restarts(victim)
+def test_the_supervisor_survives_a_kill_of(inside: Inside, target: int) -> None:
+    inside.run(f"call({number('kill')}, {target}, 9)")
+    restarts(inside)
 
 
 @pytest.mark.parametrize("deadly", [signal.SIGTERM, signal.SIGINT, signal.SIGSEGV], ids=lambda name: name.name)
@@ -160,9 +160,9 @@ def test_a_deadly_signal_ends_the_sandbox_and_says_so(victim: Inside, deadly: si
 # -- what it needs -----------------------------------------------------------------------------------------------------
 
 
-def test_a_worker_without_descriptors_is_replaced(victim: Inside) -> None:
-    victim.run("const kept = []; try { while (true) kept.push(fs.openSync('/dev/null')) } catch {}")
-    restarts(victim)
+def test_a_worker_without_descriptors_is_replaced(inside: Inside) -> None:
+    inside.run("const kept = []; try { while (true) kept.push(fs.openSync('/dev/null')) } catch {}")
+    restarts(inside)
 
 
 def test_a_worker_that_has_closed_its_pipes_is_replaced(victim: Inside) -> None:
@@ -172,9 +172,9 @@ def test_a_worker_that_has_closed_its_pipes_is_replaced(victim: Inside) -> None:
 
 
 @pytest.mark.parametrize("fd", [3, 4, 5])
-def test_a_worker_that_writes_noise_to_a_pipe_of_its_own_is_replaced(victim: Inside, fd: int) -> None:
-    victim.run(f"attempt(() => {{ for (let i = 0; i < 100; i++) fs.writeSync({fd}, Buffer.alloc(65536, 255)) }})")
-    restarts(victim)
+def test_a_worker_that_writes_noise_to_a_pipe_of_its_own_is_replaced(inside: Inside, fd: int) -> None:
+    inside.run(f"attempt(() => {{ for (let i = 0; i < 100; i++) fs.writeSync({fd}, Buffer.alloc(65536, 255)) }})")
+    restarts(inside)
 
 
 def test_the_supervisor_needs_no_process_to_spare(victim: Inside) -> None:

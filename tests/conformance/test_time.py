@@ -84,8 +84,7 @@ def test_a_clock_that_is_turned_back_changes_nothing(inside: Inside) -> None:
 
 
 @pytest.mark.parametrize(
-    "later", ["setInterval(() => { while (true) {} }, 1)", "setTimeout(() => { while (true) {} }, 1)",
-              "Promise.resolve().then(() => { while (true) {} })", "process.nextTick(() => { while (true) {} })"],
+    "later", ["setInterval(() => { while (true) {} }, 1)", "process.nextTick(() => { while (true) {} })"],
 )  # fmt: skip
 def test_what_a_cell_leaves_behind_can_be_ended(inside: Inside, later: str) -> None:
     inside.run(later)

@@ -48,6 +48,13 @@ def test_sockets_are_of_three_families_only() -> None:
     assert families == {1, 2, 10}
 
 
+@pytest.mark.parametrize(("call", "arguments"), [("prlimit64", 1), ("sched_setaffinity", 1), ("setpriority", 2)])
+def test_nobody_sets_the_limits_of_another_process(call: str, arguments: int) -> None:
+    (rule,) = [rule for rule in ALLOWED if call in rule["names"]]
+    every_zero = [{"index": index, "value": 0, "op": "SCMP_CMP_EQ"} for index in range(arguments)]
+    assert rule["args"] == every_zero
+
+
 def test_clone_may_not_make_namespaces() -> None:
     (rule,) = [rule for rule in ALLOWED if "clone" in rule["names"]]
     every_new_flag = (
