@@ -53,14 +53,15 @@ export class Pump {
         this.#reads++;
         this.#delivering = true;
         const isText = await this.deliver(chunk);
-        this.#delivering = false;
         const now = performance.now();
         small = isText && chunk.length < FULL_READ_BYTES && now - last < COLLECT_MS * 2 ? small + 1 : 0;
         last = now;
+        const isDue = now - turned > TURN_MS;
         if (small > FLOOD_READS) await this.#pause();
-        else if (now - turned > TURN_MS) await turn();
-        else continue;
-        turned = performance.now();
+        else if (isDue) await turn();
+        if (isDue) turned = performance.now();
+        // Only now: the next chunk may have been read meanwhile.
+        this.#delivering = false;
       }
     } finally {
       this.#ended = true;
