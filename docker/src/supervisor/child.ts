@@ -129,7 +129,10 @@ export class Child {
       try {
         const arrived = frames.feed(bytes);
         // What was printed before may have left its pipe, and not have come here yet.
-        if (!arrived.every((frame) => isText(frame) && !frame.isBehindStreams)) await turn();
+        if (!arrived.every((frame) => isText(frame) && !frame.isBehindStreams)) {
+          await turn();
+          await turn();
+        }
         for (const frame of arrived) {
           if (frame.isBehindStreams || !isText(frame)) await this.#drain();
           receive(frame);
