@@ -110,7 +110,7 @@ export class Child {
   async #follow(fd: number, events: ChildEvents): Promise<void> {
     const frames = new FrameReader();
     let lines = new Lines();
-    const receive = (frame: Frame): void => {
+    const receive = async (frame: Frame): Promise<void> => {
       const { bytes } = frame;
       const kind = kindOf(frame);
       const cell = frame.kind === FRAME_KINDS.lost ? null : frame.cell;
@@ -122,20 +122,21 @@ export class Child {
         const report = readReport(line);
         // Again: right after its start the kernel may still have held it to be as closed as this process.
         if (report.type === "ready") preferForKilling(this.pid);
+        if (report.type === "done") {
+          // What was printed before may have left its pipe, and not have come here yet.
+          await turn();
+          await turn();
+          await this.#drain();
+        }
         events.reported(report);
       }
     };
     const channel = new Pump(fd, async (bytes) => {
       try {
         const arrived = frames.feed(bytes);
-        // What was printed before may have left its pipe, and not have come here yet.
-        if (!arrived.every((frame) => isText(frame) && !frame.isBehindStreams)) {
-          await turn();
-          await turn();
-        }
         for (const frame of arrived) {
           if (frame.isBehindStreams || !isText(frame)) await this.#drain();
-          receive(frame);
+          await receive(frame);
         }
         return arrived.every(isText);
       } catch {
