@@ -62,11 +62,14 @@ class Pace:
 
     def spend(self, output: Output) -> None:
         """Count an output that goes out."""
-        self._room -= cost(output)
+        if not self._served:
+            return
+        spent = cost(output)
+        self._room -= spent
         self._last = self._clock()
         match output:
             case Stream():
-                self._printed_bytes += printed_bytes(output)
+                self._printed_bytes += spent - MESSAGE_BYTES
             case Clear():
                 self._printed_bytes = 0
             case _:
