@@ -38,10 +38,12 @@ fix: $(VENV)/.done docker/node_modules/.done ## Format, and mend what can be men
 	$(BIN)/ruff check --fix .
 	npm --prefix docker run --silent fix
 
-check: $(VENV)/.done docker/node_modules/.done ## Lint and type-check both languages
+check: $(VENV)/.done docker/node_modules/.done ## Lint, and type-check both languages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/hadolint docker/Dockerfile
+	$(BIN)/shellcheck scripts/*.sh .ci/run
 	npm --prefix docker run --silent check
 
 test: setup ## Run every test: pure ones, real engine, real browser where there is one
