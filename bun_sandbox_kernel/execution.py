@@ -6,17 +6,20 @@ Contents are those of https://jupyter-client.readthedocs.io/en/stable/messaging.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import introspection, magics, outputs
+from .cost import Cost
 from .errors import Busy
 from .introspection import Inquiry
-from .magics import Settings
+from .lease import Lease
+from .magics import Settings, Spell
 from .outlet import Outlet
 from .outputs import Message
 from .pace import Pace
+from .progress import opened
 from .session import Session
 from .stdin import Questions
 from .wire import End, Error, Input, Result
@@ -44,100 +47,149 @@ class Cell:
         return str(self.parent["header"]["msg_id"])
 
 
+class Failed(Exception):
+    """A program of the cell did not end well; its error has been shown."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.evalue)
+        self.error = error
+
+
+class Running(NamedTuple):
+    """A program of the cell that runs now, and how it is reached."""
+
+    session: Session
+    outlet: Outlet
+    questions: Questions
+
+
 class Execution:
-    """A cell that has got its session."""
+    """A cell on its way: the place that its magics stand in, too."""
 
     def __init__(
         self,
         cell: Cell,
-        session: Session,
+        lease: Lease,
         show: Callable[[Message], None],
         ask_user: Callable[[Input], Awaitable[str | None]],
         *,
         settings: Settings,
         pace: Pace,
+        costs: Sequence[Cost],
     ) -> None:
-        self.session = session
-        self.outlet = Outlet(pace, lambda output: show(outputs.render(output, cell.count)))
-        self.questions = Questions(ask_user, session.input)
-        self.in_sandbox = False
-        """Whether the program is there now, so that the sandbox can interrupt it."""
+        self.lease = lease
+        self.settings = settings
+        self.costs = costs
+        self.payload: list[dict[str, Any]] = []
+        self.show = show
+        self.running: Running | None = None
         self._cell = cell
-        self._show = show
-        self._settings = settings
+        self._ask_user = ask_user
+        self._pace = pace
+        self._ends: list[End] = []
 
-    async def run(self) -> dict[str, Any]:
+    @property
+    def cost(self) -> Cost | None:
+        """What the cell has taken so far; None while it has run nothing."""
+        return Cost.of(self._cell.count, self._ends)
+
+    async def session(self) -> Session:
+        """Return the session, its sandbox started first where there is none. Raises SandboxError."""
+        return await opened(self.lease, self.show)
+
+    async def do(self) -> dict[str, Any]:
         """Do what the cell says, and return the content of ``execute_reply``. Raises SandboxError."""
-        cell, payload = self._cell, []
-        said, program = magics.run(cell.code, self._settings)
-        if said:
-            self._show(Message("stream", {"name": "stdout", "text": said}))
-        if asked := introspection.inquiry(program):
-            payload = await self._page(asked)
-        elif program.strip() and (error := await self._program(program)) is not None:
-            return failed(error, cell)
-        values = {name: await self._evaluate(text) for name, text in cell.expressions.items()}
-        return {"status": "ok", "execution_count": cell.count, "payload": payload, "user_expressions": values}
-
-    async def _program(self, code: str) -> Error | None:
-        """Return the error that ended it."""
-        cell, error = self._cell, None
-        self.in_sandbox = True
+        cell = self._cell
         try:
-            async for event in self.session.execute(
+            parts = magics.parts(cell.code)
+            for index, part in enumerate(parts):
+                if isinstance(part, Spell):
+                    await magics.perform(part, self)
+                elif asked := introspection.inquiry(part.code):
+                    await self._page(asked)
+                else:
+                    is_last = index == len(parts) - 1
+                    await self.run(part.code if is_last else f"{part.code}\n;")
+            if not parts:
+                await self.session()
+        except Failed as failure:
+            return failed(failure.error, cell)
+        values = {name: await self._evaluate(text) for name, text in cell.expressions.items()}
+        return {
+            "status": "ok",
+            "execution_count": cell.count,
+            "payload": self.payload,
+            "user_expressions": values,
+        }
+
+    async def run(self, code: str) -> End:
+        """Run a program as a part of the cell, its outputs shown. Raises Failed and SandboxError."""
+        cell = self._cell
+        session = await self.session()
+        outlet = Outlet(self._pace, lambda output: self.show(outputs.render(output, cell.count)))
+        questions = Questions(self._ask_user, session.input)
+        error: Error | None = None
+        self.running = Running(session, outlet, questions)
+        try:
+            async for event in session.execute(
                 code,
                 execution=cell.execution,
-                timeout_ms=self._settings.timeout_ms,
+                timeout_ms=self.settings.timeout_ms,
                 count=cell.count,
                 store_history=cell.stored,
                 allow_stdin=cell.allow_stdin,
             ):
                 match event:
                     case Input():
-                        await self.outlet.flush()
-                        await self.questions.put(event)
+                        await outlet.flush()
+                        await questions.put(event)
                     case End():
-                        await self.outlet.finish(event)
+                        self._ends.append(event)
+                        await outlet.finish(event)
                         ending = outputs.ending(event)
                         if ending is not None:
-                            self._show(outputs.render(ending, cell.count))
+                            self.show(outputs.render(ending, cell.count))
                         error = ending or error
                     case _:
                         error = event if isinstance(event, Error) else error
-                        await self.outlet.put(event)
+                        await outlet.put(event)
         finally:
-            self.in_sandbox = False
-            self.questions.close()
-            self.outlet.close()
-        return error
+            self.running = None
+            questions.close()
+            outlet.close()
+        if error is not None:
+            raise Failed(error)
+        return self._ends[-1]
 
-    async def _page(self, asked: Inquiry) -> list[dict[str, Any]]:
-        """Return what a pager shows of a name, and say it where nothing is known of it."""
+    async def _page(self, asked: Inquiry) -> None:
+        """Show what is known of a name in a pager, and say it where nothing is."""
+        session = await self.session()
         units = introspection.utf16_units(asked.name, len(asked.name))
         try:
             async with asyncio.timeout(_PAGE_SECONDS):
-                found = await self.session.inspect(asked.name, units, detail=asked.detail)
+                found = await session.inspect(asked.name, units, detail=asked.detail)
         except (Busy, TimeoutError):
             silent = f"The sandbox did not say what `{asked.name}` is."
             remedy = "What an earlier cell started keeps it busy; wait for its end, or restart the kernel."
             raise Busy(silent, remedy) from None
         if found.data:
-            return [introspection.page(found.data)]
-        self._show(Message("stream", {"name": "stderr", "text": introspection.unknown(asked)}))
-        return []
+            self.payload.append(introspection.page(found.data))
+        else:
+            self.show(Message("stream", {"name": "stderr", "text": introspection.unknown(asked)}))
 
     async def _evaluate(self, expression: str) -> dict[str, Any]:
         """Return one user expression's value; what it prints is not shown, and nobody answers what it asks."""
         error: Error | None = None
         data: dict[str, Any] = {"text/plain": "undefined"}
-        async for event in self.session.execute(f"({expression}\n)", color=False):
+        session = await self.session()
+        async for event in session.execute(f"({expression}\n)", color=False):
             match event:
                 case Error():
                     error = event
                 case Result():
                     data = outputs.allowed(event.data)
                 case Input():
-                    await self.session.input(event.id, None)
+                    await session.input(event.id, None)
                 case End():
                     error = outputs.ending(event) or error
         if error is None:

@@ -8,39 +8,33 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any
 
-from . import __version__, introspection, outputs
-from .dispatch import Dispatch
+from . import __version__, outputs
+from .cost import KEY, Cost
 from .errors import SandboxDied, SandboxError
-from .execution import Cell, Execution, failed
-from .history import History
+from .execution import Cell, Execution, Running, failed
 from .launch import Launch
 from .lease import Lease
-from .magics import Settings, program_of
+from .magics import Settings
 from .outputs import Message
 from .pace import SERVED, Pace
 from .policy import SandboxPolicy
-from .progress import opened
-from .session import Session
+from .questions import CodeQuestions
 from .stdin import InputBox
 from .wire import Error, Input, Late, LateEvent, Output, Stream, WorkerLost
 
 _REMEMBERED_CELLS = 200
 """So many ended cells can still be told apart when output of theirs arrives late."""
-_ASK_SECONDS = 1.0
-"""A front end that asks about code does not wait longer; a worker in a busy loop would let it."""
 _INTERRUPT_SECONDS = 3.0
 """After an interrupt the supervisor ends the cell within 1 s; when it does not, it is gone."""
 
-_T = TypeVar("_T")
 
-
-class BunSandboxKernel(Dispatch):
+class BunSandboxKernel(CodeQuestions):
     """A Jupyter kernel whose cells run in a sandbox of their own."""
 
     implementation = "bun_sandbox"
@@ -63,8 +57,9 @@ class BunSandboxKernel(Dispatch):
         self._interrupting: asyncio.Task[None] | None = None
         self._execution: Execution | None = None
         self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
-        self._history = History(self.log)
         self._settings = Settings()
+        self._cost: Cost | None = None
+        self._costs: deque[Cost] = deque(maxlen=_REMEMBERED_CELLS)
         self._pace = Pace(served=SERVED in os.environ)
 
     # -- the kernel's own life -------------------------------------------------------------------------------------
@@ -127,18 +122,18 @@ class BunSandboxKernel(Dispatch):
     def _interrupt(self) -> None:
         if self._cell is None or self._cell.done():
             return
-        if self._execution is not None and self._execution.in_sandbox:
+        if self._execution is not None and (running := self._execution.running) is not None:
             if self._interrupting is None or self._interrupting.done():
-                self._interrupting = self._lease.background(self._interrupt_cell(self._execution, self._cell))
+                self._interrupting = self._lease.background(self._interrupt_cell(running, self._cell))
         else:
             self._cell.cancel()
 
-    async def _interrupt_cell(self, execution: Execution, cell: asyncio.Task[Any]) -> None:
+    async def _interrupt_cell(self, running: Running, cell: asyncio.Task[Any]) -> None:
         with suppress(SandboxError, TimeoutError):
             async with asyncio.timeout(_INTERRUPT_SECONDS):
-                execution.outlet.stop()
-                await execution.session.interrupt()
-            execution.questions.give_up()  # only now, or the cell would go on with an answer that nobody gave
+                running.outlet.stop()
+                await running.session.interrupt()
+            running.questions.give_up()  # only now, or the cell would go on with an answer that nobody gave
             await asyncio.wait({cell}, timeout=_INTERRUPT_SECONDS)
         if not cell.done():
             # The supervisor no longer does its work, so neither it nor what it holds is of use.
@@ -180,20 +175,21 @@ class BunSandboxKernel(Dispatch):
         except asyncio.CancelledError as cancelled:
             return self._failed(outputs.interrupted(*cancelled.args), cell)
         finally:
+            self._keep_cost(cell)
             self._cell = self._execution = self.running = None
 
     async def _run(self, cell: Cell) -> dict[str, Any]:
         try:
-            session = await opened(self._lease, partial(self._show, cell))
             self._execution = Execution(
                 cell,
-                session,
+                self._lease,
                 partial(self._show, cell),
                 partial(self._ask_user, cell),
                 settings=self._settings,
                 pace=self._pace,
+                costs=self._costs,
             )
-            return await self._execution.run()
+            return await self._execution.do()
         except SandboxError as failure:
             if failure.state_lost:
                 self._lease.lose()
@@ -204,58 +200,24 @@ class BunSandboxKernel(Dispatch):
             ours = SandboxDied(f"The kernel failed ({type(error).__name__}: {error}).", "Please report this.")
             return self._failed(outputs.failure(ours), cell)
 
+    def _keep_cost(self, cell: Cell) -> None:
+        cost = None if self._execution is None else self._execution.cost
+        self._cost = cost
+        if cost is not None and not cell.silent:
+            self._costs.append(cost)
+
+    def finish_metadata(self, parent: Any, metadata: dict[str, Any], reply_content: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Say in ``execute_reply`` what the cell took; see ``Cost.metadata``."""
+        if self._cost is not None:
+            metadata[KEY] = self._cost.metadata()
+        return metadata
+
     async def _ask_user(self, cell: Cell, question: Input) -> str | None:
         return await self._input_box.ask(question, cell.parent, cell.ident) if cell.allow_stdin else None
 
     @cached_property
     def _input_box(self) -> InputBox:
         return InputBox(self.stdin_socket, self.session)
-
-    # -- questions about code, answered while a cell runs too; none of them raises ----------------------------------
-
-    async def do_complete(self, code: str, cursor_pos: int) -> dict[str, Any]:
-        """Ask the worker what may stand at the cursor."""
-        units = introspection.utf16_units(code, cursor_pos)
-        found = await self._ask(lambda session: session.complete(code, units))
-        return introspection.complete_reply(code, cursor_pos, found)
-
-    async def do_inspect(
-        self,
-        code: str,
-        cursor_pos: int,
-        detail_level: int = 0,
-        omit_sections: object = (),  # noqa: ARG002  (there are no sections)
-    ) -> dict[str, Any]:
-        """Ask the worker what the name at the cursor is."""
-        units = introspection.utf16_units(code, cursor_pos)
-        found = await self._ask(lambda session: session.inspect(code, units, detail=detail_level > 0))
-        return introspection.inspect_reply({} if found is None else found.data)
-
-    async def do_is_complete(self, code: str) -> dict[str, Any]:
-        """Ask the worker's parser for what is a program; "unknown" while there is no sandbox to ask."""
-        program = program_of(code)
-        if code.strip() and (not program.strip() or introspection.inquiry(program)):
-            return {"status": "complete", "indent": ""}
-        answer = await self._ask(lambda session: session.is_complete(program))
-        return {"status": "unknown"} if answer is None else {"status": answer.status, "indent": answer.indent}
-
-    async def do_history(self, **request: Any) -> dict[str, Any]:
-        """Return what was run in this kernel and in earlier ones."""
-        return {"status": "ok", "history": await self._history.find(request)}
-
-    async def _ask(self, question: Callable[[Session], Awaitable[_T]]) -> _T | None:
-        """Return the answer, and None where there is nobody to ask, or none in time."""
-        session = self._lease.session
-        if session is None:
-            return None
-        try:
-            async with asyncio.timeout(_ASK_SECONDS):
-                return await question(session)
-        except (SandboxError, TimeoutError):
-            return None
-        except Exception:
-            self.log.exception("a question about code failed")
-            return None
 
     # -- publishing ------------------------------------------------------------------------------------------------
 
