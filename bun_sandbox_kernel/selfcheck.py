@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -32,21 +33,32 @@ class Line(NamedTuple):
     found: str
 
 
-def start(engine: Engine, policy: SandboxPolicy, report: Report) -> Sandbox:
+class Proven(NamedTuple):
+    """A sandbox, the policy that it was started by, and what was found in it before anybody used it."""
+
+    sandbox: Sandbox
+    policy: SandboxPolicy
+    lines: list[Line]
+    started: float
+    """Seconds since the epoch."""
+
+
+def start(engine: Engine, policy: SandboxPolicy, report: Report) -> Proven:
     """Start a sandbox in which every line holds. Raises what ``Engine.start`` raises; then nothing is left behind."""
     sandbox = engine.start(policy, report)
     try:
-        prove(sandbox, policy, engine.name)
+        return Proven(sandbox, policy, prove(sandbox, policy, engine.name), time.time())
     except BaseException:
         sandbox.stop()
         raise
-    return sandbox
 
 
-def prove(sandbox: Sandbox, policy: SandboxPolicy, engine: str) -> None:
+def prove(sandbox: Sandbox, policy: SandboxPolicy, engine: str) -> list[Line]:
     """Ask a sandbox that nobody has used what holds in it. Raises StartFailed and PeerError."""
     facts = Fields.parse(_ask(sandbox.endpoint, sandbox.secret))
-    _require(judge(facts, policy, private=isinstance(sandbox.endpoint, Unix)), policy, engine)
+    lines = judge(facts, policy, private=isinstance(sandbox.endpoint, Unix))
+    _require(lines, policy, engine)
+    return lines
 
 
 def judge(facts: Fields, policy: SandboxPolicy, *, private: bool) -> list[Line]:

@@ -6,6 +6,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { Busy, type Repl } from "./repl.ts";
+import type { Limits } from "./supervisor/ending.ts";
 import { readSelfCheck } from "./supervisor/selfcheck.ts";
 import { Transcript } from "./supervisor/transcript.ts";
 import { type Event, type ExecuteRequest, PROTOCOL, type Question } from "./wire.ts";
@@ -89,6 +90,20 @@ export class Server {
         allow(request, "POST");
         this.#authorize(request);
         return Response.json(await this.repl.ask(inspect(await body(request))));
+      case "/variables":
+        allow(request, "POST");
+        this.#authorize(request);
+        return Response.json(await this.repl.ask({ about: "variables" }));
+      case "/limits":
+        allow(request, "POST");
+        this.#authorize(request);
+        this.repl.limits = limits(await body(request));
+        return Response.json(this.#limits());
+      case "/reset":
+        allow(request, "POST");
+        this.#authorize(request);
+        this.repl.reset();
+        return Response.json({ reset: true });
       case "/input":
         allow(request, "POST");
         this.#authorize(request);
@@ -120,14 +135,19 @@ export class Server {
         bun: this.identity.bun,
         uptime_ms: Math.round(performance.now() - this.#started),
         restarts: repl.restarts,
-        limits: {
-          max_execution_ms: repl.limits.maxExecutionMs,
-          max_memory_bytes: repl.limits.maxMemoryBytes,
-          max_output_bytes: repl.limits.maxOutputBytes,
-        },
+        limits: this.#limits(),
       },
       { status },
     );
+  }
+
+  #limits() {
+    const { maxExecutionMs, maxMemoryBytes, maxOutputBytes } = this.repl.limits;
+    return {
+      max_execution_ms: maxExecutionMs,
+      max_memory_bytes: maxMemoryBytes,
+      max_output_bytes: maxOutputBytes,
+    };
   }
 
   #input(fields: Body): boolean {
@@ -211,6 +231,12 @@ function executeRequest(fields: Body): ExecuteRequest {
   };
 }
 
+const limits = (fields: Body): Limits => ({
+  maxExecutionMs: wholeNumber(fields, "max_execution_ms", 0),
+  maxMemoryBytes: wholeNumber(fields, "max_memory_bytes", 0, Number.MAX_SAFE_INTEGER),
+  maxOutputBytes: wholeNumber(fields, "max_output_bytes", 0),
+});
+
 const isComplete = (fields: Body): Question => ({ about: "is_complete", code: text(fields, "code") });
 const complete = (fields: Body): Question => ({ about: "complete", ...place(fields) });
 const inspect = (fields: Body): Question => ({
@@ -233,9 +259,9 @@ function optionalText(fields: Body, name: string): string | null {
   return fields[name] == null ? null : text(fields, name);
 }
 
-function wholeNumber(fields: Body, name: string, fallback: number): number {
+function wholeNumber(fields: Body, name: string, fallback: number, most = 2 ** 31 - 1): number {
   const value = fields[name] ?? fallback;
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value < 2 ** 31) return value;
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= most) return value;
   throw new HttpError(400, "bad_request", `"${name}" must be a whole number, not ${describe(value)}`);
 }
 

@@ -1,0 +1,7 @@
+"""Pure: figures and findings → what a notebook shows of them."""
+
+from __future__ import annotations
+
+from . import health, variables
+
+__all__ = ["health", "variables"]
