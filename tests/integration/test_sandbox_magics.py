@@ -185,7 +185,7 @@ def test_a_size_of_a_folder_needs_a_fresh_sandbox_that_the_user_agrees_to(fresh:
 
 def test_nobody_to_ask_changes_nothing(notebook: Notebook) -> None:
     before = sandboxes(notebook)
-    assert refused(notebook, "%sandbox_limits code=16m").startswith("Nothing was changed.")
+    assert refused(notebook, "%sandbox_limits code=16m", allow_stdin=False).startswith("Nothing was changed.")
     assert sandboxes(notebook) == before
 
 
