@@ -17,6 +17,7 @@ from .lease import Lease, Loss
 from .policy import SandboxPolicy
 from .selfcheck import Proven
 
+_ANSWER_SECONDS = 2.0
 _MANY_LOSSES = 3
 
 
@@ -37,9 +38,11 @@ async def examine(lease: Lease, policy: SandboxPolicy) -> list[Section]:
         lines: tuple[Check, ...] = ()
     else:
         try:
-            sandbox = (*_describe(proven, await session.health()),)
-        except SandboxError as error:
-            sandbox = (Check("fail", f"{session.sandbox.id[:12]} does not answer: {error.message}", error.remedy),)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                sandbox = (*_describe(proven, await session.health()),)
+        except (SandboxError, TimeoutError) as error:
+            silent = f"{session.sandbox.id[:12]} does not answer {error}".strip()
+            sandbox = (Check("fail", silent, "Run `%sandbox_restart`."),)
         lines = judged(proven)
     return [
         Section("Sandbox", (*sandbox, *_lost(lease.losses))),

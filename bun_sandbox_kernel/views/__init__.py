@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from . import health, variables
+from .mime import DATA
 
-__all__ = ["health", "variables"]
+__all__ = ["DATA", "health", "variables"]

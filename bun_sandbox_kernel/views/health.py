@@ -11,8 +11,13 @@ from dataclasses import asdict
 from typing import Any
 
 from ..health import Section
+from .mime import DATA
 
-_MARKS = {"ok": "🟢", "warn": "🟡", "fail": "🔴"}
+_COLOURS = {"ok": "#2e7d32", "warn": "#b26a00", "fail": "#c62828"}
+_MARKS = {
+    status: f'<b style="color: {colour}">{mark}</b>'
+    for (status, colour), mark in zip(_COLOURS.items(), "✓!✗", strict=True)
+}
 _ANSI = {"ok": "\x1b[32m✓\x1b[0m", "warn": "\x1b[33m!\x1b[0m", "fail": "\x1b[1;31m✗\x1b[0m"}
 _LEFT = 'style="text-align: left"'
 
@@ -28,7 +33,7 @@ def bundle(sections: Sequence[Section], title: str = "Sandbox health") -> dict[s
     return {
         "text/plain": _text(sections),
         "text/html": _html(sections, title),
-        "application/json": {
+        DATA: {
             "status": worst(sections),
             "sections": [
                 {"title": section.title, "checks": [asdict(check) for check in section.checks]} for section in sections
@@ -55,7 +60,7 @@ def _html(sections: Sequence[Section], title: str) -> str:
         for check in section.checks:
             remedy = f"<br><i>{html.escape(check.remedy)}</i>" if check.status != "ok" and check.remedy else ""
             text = html.escape(check.text)
-            shown = f'<b style="color: #c62828">{text}</b>' if check.status == "fail" else text
+            shown = f'<b style="color: {_COLOURS["fail"]}">{text}</b>' if check.status == "fail" else text
             rows.append(f"<tr><td>{_MARKS[check.status]}</td><td {_LEFT}>{shown}{remedy}</td></tr>")
     heading = f"<b>{html.escape(title)}</b> {_MARKS[worst(sections)]}"
     return f"{heading}\n<table>\n" + "\n".join(rows) + "\n</table>"

@@ -7,6 +7,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { Busy, type Repl } from "./repl.ts";
 import type { Limits } from "./supervisor/ending.ts";
+import { usageOfOthers } from "./supervisor/linux.ts";
+import { Metrics } from "./supervisor/metrics.ts";
 import { readSelfCheck } from "./supervisor/selfcheck.ts";
 import { Transcript } from "./supervisor/transcript.ts";
 import { type Event, type ExecuteRequest, PROTOCOL, type Question } from "./wire.ts";
@@ -32,6 +34,7 @@ export type Handler = (request: Request) => Promise<Response>;
 
 export class Server {
   readonly #started = performance.now();
+  readonly #measured = new Metrics();
 
   constructor(
     readonly repl: Repl,
@@ -42,12 +45,12 @@ export class Server {
     readonly events: Handler,
   ) {}
 
-  /** All routes; `only` narrows them to one path, for a port that serves nothing else. */
-  handler(only?: string): Handler {
+  /** All routes; `only` narrows them to some paths, for a port that serves nothing else. */
+  handler(only?: readonly string[]): Handler {
     return async (request) => {
       try {
         const { pathname } = new URL(request.url);
-        if (only !== undefined && pathname !== only) throw notFound(pathname);
+        if (only !== undefined && !only.includes(pathname)) throw notFound(pathname);
         return await this.#route(request, pathname);
       } catch (error) {
         if (error instanceof HttpError) return failure(error);
@@ -62,6 +65,9 @@ export class Server {
       case "/health":
         allow(request, "GET");
         return this.#health();
+      case "/metrics":
+        allow(request, "GET");
+        return this.#metrics();
       case "/events":
         allow(request, "GET");
         this.#authorize(request);
@@ -113,6 +119,13 @@ export class Server {
     }
   }
 
+  #run(execution: ExecuteRequest, emit: (event: Event) => void): Promise<void> {
+    return this.repl.execute(execution, (event) => {
+      if (event.type === "end") this.#measured.record(event);
+      emit(event);
+    });
+  }
+
   #authorize(request: Request): void {
     if (this.secret === "") return;
     const given = Buffer.from(request.headers.get("authorization") ?? "");
@@ -150,6 +163,18 @@ export class Server {
     };
   }
 
+  async #metrics(): Promise<Response> {
+    const { repl } = this;
+    const measured = await this.#measured.read({
+      ...this.identity,
+      running: repl.busy ? 1 : 0,
+      restarts: repl.restarts,
+      memoryBytes: usageOfOthers().memoryBytes,
+      memoryLimitBytes: repl.limits.maxMemoryBytes,
+    });
+    return new Response(measured.text, { headers: { "content-type": measured.contentType } });
+  }
+
   #input(fields: Body): boolean {
     return this.repl.input(wholeNumber(fields, "id", -1), optionalText(fields, "value"));
   }
@@ -161,7 +186,7 @@ export class Server {
       const transcript = new Transcript();
       const stop = () => this.repl.interrupt();
       request.signal.addEventListener("abort", stop);
-      await this.repl.execute(alone, (event) => transcript.add(event));
+      await this.#run(alone, (event) => transcript.add(event));
       request.signal.removeEventListener("abort", stop);
       return Response.json(transcript.summary());
     }
@@ -181,7 +206,7 @@ export class Server {
       controller.enqueue(`${JSON.stringify(event)}\n`);
       if (ended) controller.close();
     };
-    void this.repl.execute(execution, emit);
+    void this.#run(execution, emit);
     return new Response(stream, { headers: { "content-type": NDJSON } });
   }
 }

@@ -106,6 +106,7 @@ HONEST: dict[str, Forgery] = {
     "/execute": events(END),
     "/interrupt": answers(b"200 OK", b'{"interrupted":true}'),
     "/input": answers(b"200 OK", b'{"accepted":true}'),
+    "/health": answers(b"200 OK", b'{"version":"0","bun":"0","restarts":0}'),
     "/complete": answers(b"200 OK", b'{"about":"complete","start":0,"end":1,"matches":[]}'),
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bun_sandbox_kernel.views import DATA
 from tests.conftest import eventually, sandboxes_of
 from tests.integration.kernels import ANSI, Notebook, kernel
 from tests.integration.test_magics_in_cells import printed, refused, shown
@@ -31,7 +32,7 @@ def fresh(tmp_path: Path) -> Iterator[Notebook]:
 def test_vars_lists_what_the_session_holds(notebook: Notebook) -> None:
     notebook.run("const bun = 'bao', many = new Uint8Array(2048); class Dog {}; interface Gone { a: 1 }")
     data = shown(notebook.run("%vars")[1])
-    rows = {row["name"]: row for row in data["application/json"]}
+    rows = {row["name"]: row for row in data[DATA]}
     assert rows["bun"] == {"name": "bun", "declared": "const", "kind": "string", "bytes": 3, "text": '"bao"'}
     assert rows["many"]["bytes"] >= 2048
     assert rows["Dog"]["kind"] == "class Dog"
@@ -43,7 +44,7 @@ def test_vars_lists_what_the_session_holds(notebook: Notebook) -> None:
 def test_vars_of_some_names_and_of_one_that_is_not_there(notebook: Notebook) -> None:
     notebook.run("let rose = 1, lily = '<b>'")
     data = shown(notebook.run("%vars lily")[1])
-    assert [row["name"] for row in data["application/json"]] == ["lily"]
+    assert [row["name"] for row in data[DATA]] == ["lily"]
     assert "&lt;b&gt;" in data["text/html"]
     assert "no variable tulip" in refused(notebook, "%vars lily tulip")
 
@@ -101,13 +102,13 @@ def sandboxes(notebook: Notebook) -> list[str]:
 
 def test_health_shows_every_line_of_the_self_check(notebook: Notebook) -> None:
     data = shown(notebook.run("%sandbox_health")[1])
-    sections = {section["title"]: section["checks"] for section in data["application/json"]["sections"]}
+    sections = {section["title"]: section["checks"] for section in data[DATA]["sections"]}
     lines = [check["text"].split(":")[0] for check in sections["Limits, as found inside"]]
     assert {"user", "seccomp", "root", "memory", "pids", "network", "devices"} <= set(lines)
     assert all(check["status"] == "ok" for check in sections["Limits, as found inside"])
     assert sandboxes(notebook)[0] in sections["Sandbox"][0]["text"]
     assert any(check["text"].startswith("engine: Docker") for check in sections["Engine and installation"])
-    assert "🟢" in data["text/html"]
+    assert "✓</b>" in data["text/html"]
     assert "✓" in data["text/plain"]
 
 
@@ -122,7 +123,7 @@ def test_health_tells_why_variables_were_lost(fresh: Notebook) -> None:
 def test_health_of_no_sandbox_is_said_too(tmp_path: Path) -> None:
     with kernel(tmp_path, BUN_SANDBOX_TRANSPORT="unix", DOCKER_HOST="unix:///nowhere.sock") as notebook:
         data = shown(notebook.run("%sandbox_health")[1])
-    assert data["application/json"]["status"] == "fail"
+    assert data[DATA]["status"] == "fail"
     assert "none runs" in data["text/plain"]
     assert "No Docker engine answers at unix:///nowhere.sock" in data["text/plain"]
 
