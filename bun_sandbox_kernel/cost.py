@@ -9,6 +9,8 @@ from .wire import End
 
 KEY = "bun_sandbox"
 """Under which the figures stand in the metadata of ``execute_reply``."""
+REMEMBERED_CELLS = 200
+"""So many cells a kernel keeps the figures of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from .errors import Busy
 from .introspection import Inquiry
 from .lease import Lease
 from .magics import Settings, Spell
+from .monitor import Monitor
 from .outlet import Outlet
 from .outputs import Message
 from .pace import Pace
@@ -76,8 +77,10 @@ class Execution:
         settings: Settings,
         pace: Pace,
         costs: Sequence[Cost],
+        monitor: Monitor,
     ) -> None:
         self.lease = lease
+        self.monitor = monitor
         self.settings = settings
         self.costs = costs
         self.payload: list[dict[str, Any]] = []

@@ -15,17 +15,20 @@ from functools import cached_property, partial
 from typing import Any
 
 from . import LANGUAGE_VERSION, __version__, outputs
-from .cost import KEY, Cost
+from .cost import KEY, REMEMBERED_CELLS, Cost
 from .errors import SandboxDied, SandboxError
 from .execution import Cell, Execution, Running, failed
 from .launch import Launch
 from .lease import Lease
 from .magics import Settings
+from .monitor import Monitor
 from .outputs import Message
 from .pace import SERVED, Pace
 from .policy import SandboxPolicy
 from .questions import CodeQuestions
 from .stdin import InputBox
+from .usage import UsageReplies
+from .views.stats import footer
 from .wire import Error, Input, Late, LateEvent, Output, Stream, WorkerLost
 
 _REMEMBERED_CELLS = 200
@@ -34,7 +37,7 @@ _INTERRUPT_SECONDS = 3.0
 """After an interrupt the supervisor ends the cell within 1 s; when it does not, it is gone."""
 
 
-class BunSandboxKernel(CodeQuestions):
+class BunSandboxKernel(CodeQuestions, UsageReplies):
     """A Jupyter kernel whose cells run in a sandbox of their own."""
 
     implementation = "bun_sandbox"
@@ -59,8 +62,9 @@ class BunSandboxKernel(CodeQuestions):
         self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._settings = Settings()
         self._cost: Cost | None = None
-        self._costs: deque[Cost] = deque(maxlen=_REMEMBERED_CELLS)
+        self._costs: deque[Cost] = deque(maxlen=REMEMBERED_CELLS)
         self._pace = Pace(served=SERVED in os.environ)
+        self._monitor = Monitor(self._announce)
 
     # -- the kernel's own life -------------------------------------------------------------------------------------
 
@@ -116,6 +120,7 @@ class BunSandboxKernel(CodeQuestions):
     async def _close(self) -> None:
         if self._cell is not None:
             self._cell.cancel()
+        self._monitor.close()
         await self._lease.close()
         self._history.close()
 
@@ -189,6 +194,7 @@ class BunSandboxKernel(CodeQuestions):
                 settings=self._settings,
                 pace=self._pace,
                 costs=self._costs,
+                monitor=self._monitor,
             )
             return await self._execution.do()
         except SandboxError as failure:
@@ -206,6 +212,8 @@ class BunSandboxKernel(CodeQuestions):
         self._cost = cost
         if cost is not None and not cell.silent:
             self._costs.append(cost)
+            if self._settings.footer:
+                self._show(cell, Message("display_data", {"data": footer(cost), "metadata": {}}))
 
     def finish_metadata(self, parent: Any, metadata: dict[str, Any], reply_content: Any) -> dict[str, Any]:  # noqa: ARG002
         """Say in ``execute_reply`` what the cell took; see ``Cost.metadata``."""
@@ -244,6 +252,15 @@ class BunSandboxKernel(CodeQuestions):
         await asyncio.sleep(self._pace.seconds(output))
         self._pace.spend(output)
         self._publish(outputs.render(output, self.execution_count), parent)
+
+    def _announce(self, message: Message) -> None:
+        """Publish what is nobody's request, so that Jupyter Server takes it for nobody's activity.
+
+        A message without a parent would be activity too; one whose parent is of its own type is not
+        (``untracked_message_types`` of jupyter_server.services.kernels.kernelmanager).
+        """
+        if self.session is not None:
+            self._publish(message, {"header": self.session.msg_header(message.msg_type)})
 
     def _publish(self, message: Message, parent: Mapping[str, Any]) -> None:
         self._send(self.iopub_socket, message.msg_type, message.content, parent, message.msg_type.encode())

@@ -54,6 +54,38 @@ class Progress:
 Report: TypeAlias = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What an engine has measured of one sandbox, from outside. None is what it does not know, or has not."""
+
+    read_at_s: float
+    """When, since the epoch and by the engine's clock."""
+    cpu_ns: int
+    """Processor time since the start, of all processes together."""
+    periods: int
+    """Periods in which the sandbox wanted to run; ``throttled_periods`` of them were cut by the limit."""
+    throttled_periods: int
+    throttled_ns: int
+    memory_bytes: int
+    """In use, as ``docker stats`` counts: without page cache that nobody has used lately. Sum of the next four."""
+    anonymous_bytes: int | None
+    """What programs have allocated."""
+    shared_bytes: int | None
+    """Shared memory, which is what the files in tmpfs folders take."""
+    file_bytes: int | None
+    """Page cache of other files, as far as it is in use."""
+    kernel_bytes: int | None
+    """What the machine's kernel needs for the sandbox."""
+    memory_limit_bytes: int | None
+    memory_peak_bytes: int | None
+    """The most ever, with all of the page cache."""
+    pids: int
+    """Processes and threads."""
+    pids_limit: int | None
+    received_bytes: int | None
+    sent_bytes: int | None
+
+
 class Sandbox(Protocol):
     """One running sandbox. Its methods block; call them away from an event loop."""
 
@@ -71,6 +103,16 @@ class Sandbox(Protocol):
 
     def limit(self, policy: SandboxPolicy) -> None:
         """Change memory, processor and processes of the running sandbox. Raises EngineUnavailable and StartFailed."""
+
+    @property
+    def started(self) -> float:
+        """Say when it answered first, in seconds of ``time.monotonic``."""
+
+    def stats(self) -> Stats:
+        """Measure what it uses, which takes up to 1 s. Raises EngineError, or SandboxDied when it is gone."""
+
+    def logs(self, lines: int) -> str:
+        """Return the last lines that the supervisor wrote to its log. Raises what ``stats`` raises."""
 
     def stop(self) -> None:
         """End the sandbox and remove all that belongs to it. May be called again."""

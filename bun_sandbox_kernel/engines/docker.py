@@ -18,8 +18,9 @@ from ..errors import StartFailed
 from ..owner import Owner
 from ..policy import SandboxPolicy
 from ..ready import wait_until_ready
-from . import Endpoint, EngineInfo, Report, Tcp, Unix, socket_folder
-from .docker_api import Api, Found, ImageMissing, connect, package_client, translated
+from . import Endpoint, EngineInfo, Report, Stats, Tcp, Unix, socket_folder
+from .docker_api import Api, Found, ImageMissing, connect
+from .docker_package import package_client, translated
 from .socket_folder import SocketFolder
 
 LABEL = "io.bun-sandbox"
@@ -116,6 +117,7 @@ class DockerSandbox:
         self.id = container
         self.endpoint = endpoint
         self.secret = secret
+        self.started = time.monotonic()
         self._api = api
         self._launch = launch
         self._folder = folder
@@ -123,6 +125,14 @@ class DockerSandbox:
     def limit(self, policy: SandboxPolicy) -> None:
         """Change what the engine can change while a container runs. Raises EngineUnavailable and StartFailed."""
         self._api.update(self.id, resources(policy))
+
+    def stats(self) -> Stats:
+        """See Sandbox."""
+        return self._api.stats(self.id)
+
+    def logs(self, lines: int) -> str:
+        """See Sandbox."""
+        return self._api.logs(self.id, lines)
 
     def stop(self) -> None:
         """Let go of the socket, then kill and remove the container: an engine that hangs holds up nothing else."""

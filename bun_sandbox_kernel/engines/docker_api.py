@@ -1,8 +1,8 @@
-"""The six calls of the Docker Engine API that a kernel makes while it lives (API 1.41 and later).
+"""The eight calls of the Docker Engine API that a kernel makes while it lives (API 1.41 and later).
 
 Importing the ``docker`` package takes 0.1 s and 15 MB, which every kernel would pay at every start. So an engine on a
-local socket, which is nearly every one, is spoken to with the standard library; any other through the package, which
-also does all that is rare: building, pulling, explaining.
+local socket, which is nearly every one, is spoken to with the standard library; any other through the package
+(docker_package.py), which also does all that is rare: building, pulling, explaining.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import quote
 
-from ..errors import EngineUnavailable, StartFailed
-
-if TYPE_CHECKING:
-    from docker.api import APIClient
+from ..errors import EngineUnavailable, SandboxDied, StartFailed
+from . import Stats
+from .docker_answers import log_text, stats_of
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 ANSWER_SECONDS = 30
 """Seconds that the engine may take for one answer."""
+STATS_SECONDS = 5
+"""An engine that measures each second lets a single reading wait for the next one."""
 REMOVE_SECONDS = 10
 """As long is waited for a removal: a sandbox whose line is closed ends by itself too."""
 ENABLE_LIMITS = (
@@ -65,11 +66,21 @@ class Api(Protocol):
     def list(self, label: str) -> list[Found]:
         """Return all containers with the label, running or not."""
 
+    def stats(self, container: str) -> Stats:
+        """Return one reading. Raises SandboxDied when the container is gone."""
+
+    def logs(self, container: str, lines: int) -> str:
+        """Return the last lines of the log. Raises SandboxDied when the container is gone."""
+
 
 def connect() -> Api:
     """Return the way to the engine that ``DOCKER_HOST`` names, or to the one of this machine."""
     host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
-    return SocketApi(host.removeprefix("unix://")) if host.startswith("unix://") else PackageApi(package_client())
+    if host.startswith("unix://"):
+        return SocketApi(host.removeprefix("unix://"))
+    from .docker_package import PackageApi, package_client
+
+    return PackageApi(package_client())
 
 
 class SocketApi:
@@ -84,7 +95,7 @@ class SocketApi:
         if status == http.client.NOT_FOUND:
             raise ImageMissing
         created = _expect(status, answer, http.client.CREATED)
-        return _with_every_limit(self, created) if wholly else str(created["Id"])
+        return with_every_limit(self, created) if wholly else str(created["Id"])
 
     def start(self, container: str) -> None:
         """See Api."""
@@ -110,17 +121,34 @@ class SocketApi:
         answer = _expect(*self._ask("GET", f"/containers/json?all=1&filters={filters}"), http.client.OK)
         return [Found(container["Id"], container["Labels"]) for container in cast("list[Any]", answer)]
 
+    def stats(self, container: str) -> Stats:
+        """See Api."""
+        path = f"/containers/{container}/stats?stream=false&one-shot=true"
+        return stats_of(_expect(*_living(*self._ask("GET", path, seconds=STATS_SECONDS)), http.client.OK))
+
+    def logs(self, container: str, lines: int) -> str:
+        """See Api."""
+        status, content = self._fetch("GET", f"/containers/{container}/logs?stdout=1&stderr=1&tail={lines}")
+        if status == http.client.OK:
+            return log_text(content)
+        return str(_expect(*_living(status, _json(content)), http.client.OK))
+
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: int = ANSWER_SECONDS
     ) -> tuple[int, Any]:
+        status, content = self._fetch(method, path, body, seconds=seconds)
+        return status, _json(content)
+
+    def _fetch(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: int = ANSWER_SECONDS
+    ) -> tuple[int, bytes]:
         connection = _UnixConnection(self._path, seconds)
         try:
             headers = {"Content-Type": "application/json"}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
-            content = answer.read()
-            return answer.status, json.loads(content) if content else {}
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
             raise unavailable(error) from error
         finally:
             connection.close()
@@ -137,19 +165,38 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content) if content else {}
+    except ValueError as error:
+        raise unavailable(error) from error
+
+
+def _living(status: int, answer: Any) -> tuple[int, Any]:
+    if status == http.client.NOT_FOUND:
+        raise gone()
+    return status, answer
+
+
+def gone() -> SandboxDied:
+    """Return the error for a container that is not there."""
+    return SandboxDied("The engine no longer has the sandbox.")
+
+
 def _expect(status: int, answer: Any, wanted: int) -> Any:
     if status == wanted:
         return answer
     message = answer.get("message") if isinstance(answer, dict) else None
-    raise _refused(str(message), f" ({status})")
+    raise refused(str(message), f" ({status})")
 
 
-def _refused(said: str, status: str = "") -> StartFailed:
+def refused(said: str, status: str = "") -> StartFailed:
+    """Return the error for what the engine did not do."""
     remedy = remedy_for(said, "Run `bun-sandbox doctor` to see why.")
     return StartFailed(f"The engine refused{status}: {said[:1000].rstrip('.')}.", remedy)
 
 
-def _with_every_limit(api: Api, answer: Mapping[str, Any]) -> str:
+def with_every_limit(api: Api, answer: Mapping[str, Any]) -> str:
     """Return the id of a new container, or remove it again. Raises StartFailed."""
     container = str(answer["Id"])
     error = limits_left_out(answer.get("Warnings") or ())
@@ -178,93 +225,6 @@ def remedy_for(said: str, otherwise: str) -> str:
         "Free space on the engine's disk (`docker system df` shows what takes it, `docker system prune` removes what "
         "is unused), then try again."
     )
-
-
-class PackageApi:
-    """An engine elsewhere, by the ``docker`` package."""
-
-    def __init__(self, client: APIClient) -> None:
-        self._client = client
-
-    def create(self, spec: Mapping[str, Any], *, wholly: bool = True) -> str:
-        """See Api."""
-        import docker.errors
-
-        with translated():
-            try:
-                answer = self._client.create_container_from_config(spec)
-            except docker.errors.ImageNotFound as error:
-                raise ImageMissing from error
-        return _with_every_limit(self, answer) if wholly else str(answer["Id"])
-
-    def start(self, container: str) -> None:
-        """See Api."""
-        with translated():
-            self._client.start(container)
-
-    def is_running(self, container: str) -> bool:
-        """See Api."""
-        import docker.errors
-
-        with translated():
-            try:
-                return bool(self._client.inspect_container(container)["State"]["Running"])
-            except docker.errors.NotFound:
-                return False
-
-    def remove(self, container: str) -> None:
-        """See Api."""
-        with suppress(EngineUnavailable, StartFailed), translated():
-            self._client.remove_container(container, force=True, v=True)
-
-    def update(self, container: str, resources: Mapping[str, int]) -> None:
-        """See Api."""
-        client = self._client
-        with translated():  # its own method knows neither processes nor billionths of a processor
-            url = f"{client.base_url}/v{client.api_version}/containers/{container}/update"
-            answer = client.post(url, json=dict(resources), timeout=ANSWER_SECONDS)
-        if answer.status_code != http.client.OK:
-            raise _refused(answer.json().get("message", ""), f" ({answer.status_code})")
-
-    def list(self, label: str) -> list[Found]:
-        """See Api."""
-        with translated():
-            found = self._client.containers(all=True, filters={"label": label})
-        return [Found(container["Id"], container["Labels"]) for container in found]
-
-
-def package_client() -> APIClient:
-    """Return the ``docker`` package's client. Raises EngineUnavailable."""
-    import docker.errors
-    import requests.exceptions
-
-    import docker
-
-    try:
-        return docker.from_env(version="auto", timeout=ANSWER_SECONDS).api
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise unavailable(error) from error
-
-
-class translated:  # noqa: N801  (reads as a verb where it is used, like contextlib's own)
-    """Make the package's exceptions ours."""
-
-    def __enter__(self) -> None:
-        """Do nothing."""
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        """Raise ours in place of the package's."""
-        import docker.errors
-        import requests.exceptions
-
-        if isinstance(error, docker.errors.APIError):
-            _raise_refused(error)
-        if isinstance(error, docker.errors.DockerException | requests.exceptions.RequestException):
-            raise unavailable(error) from error
-
-
-def _raise_refused(error: Any) -> None:
-    raise _refused(str(error.explanation or error)) from error
 
 
 def unavailable(error: BaseException) -> EngineUnavailable:

@@ -14,7 +14,8 @@ import docker.errors
 from .. import __version__, image
 from ..errors import ImageError
 from . import Progress, Report
-from .docker_api import remedy_for, translated
+from .docker_api import remedy_for
+from .docker_package import translated
 
 if TYPE_CHECKING:
     from docker.api import APIClient

@@ -9,7 +9,7 @@ import inspect
 from difflib import get_close_matches
 
 from ..errors import UsageError
-from . import content, foreign, sandbox, session, timing
+from . import content, foreign, sandbox, session, stats, timing
 from .call import Call, Place, Run, Settings
 from .parts import HELP, SHELL, Part, Program, Spell, name_at, name_before
 from .parts import parts as _parts
@@ -59,6 +59,7 @@ MAGICS: dict[str, Run] = {
     "%sandbox_limits": sandbox.limits,
     "%sandbox_reset": sandbox.reset,
     "%sandbox_restart": sandbox.restart,
+    "%sandbox_stats": stats.stats,
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
+from ..cost import Cost
 from ..errors import UsageError
 from ..lease import Lease
+from ..monitor import Monitor
 from ..outputs import Message
 from ..policy import SandboxPolicy
 from ..session import Session
@@ -40,6 +42,9 @@ class Place(Protocol):
 
     settings: Settings
     lease: Lease
+    monitor: Monitor
+    costs: Sequence[Cost]
+    """Of the cells so far that ran something."""
     payload: list[dict[str, Any]]
     """Of ``execute_reply``: pages, and text for the next cell."""
 

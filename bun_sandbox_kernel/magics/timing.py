@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ..errors import UsageError
+from ..views.units import duration
 from .call import Call
 
 _TIMEIT = Path(__file__).with_name("timeit.ts")
@@ -61,17 +62,6 @@ async def time_cell(call: Call) -> None:
 async def _timed(call: Call, code: str) -> None:
     end = await call.place.run(code)
     call.say(f"CPU time: {duration(end.cpu_ms / 1000)}\nWall time: {duration(end.wall_ms / 1000)}\n")
-
-
-def duration(seconds: float) -> str:
-    """Return a time as IPython writes it: ``1.23 ms``."""
-    if seconds >= 60:
-        minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes // 60} h {minutes % 60} min {rest} s" if minutes >= 60 else f"{minutes} min {rest} s"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
 
 
 async def timeit(call: Call) -> None:

@@ -18,7 +18,7 @@ import pytest
 from bun_sandbox_kernel import __version__, image, wire
 from bun_sandbox_kernel.engines import docker_image
 from bun_sandbox_kernel.engines.docker import DockerEngine
-from bun_sandbox_kernel.engines.docker_api import package_client
+from bun_sandbox_kernel.engines.docker_package import package_client
 from bun_sandbox_kernel.errors import ImageError, SandboxError
 from bun_sandbox_kernel.policy import SandboxPolicy
 from bun_sandbox_kernel.resources import DOCKER_CONTEXT

@@ -17,7 +17,7 @@ import pytest
 from docker.api import APIClient
 
 from bun_sandbox_kernel.engines.docker import DockerEngine
-from bun_sandbox_kernel.engines.docker_api import package_client
+from bun_sandbox_kernel.engines.docker_package import package_client
 from tests.conftest import eventually, sandboxes_of
 from tests.integration.kernels import ANSI, Notebook, errors, install_spec, kernel, text
 from tests.integration.test_second_engine import bring_image, engine_disk, running, told

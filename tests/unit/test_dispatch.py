@@ -24,7 +24,7 @@ class Kernel(Dispatch):
     language_info = {"name": "none"}  # noqa: RUF012
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(**kwargs)
         self.go = asyncio.Event()
 
     async def do_execute(self, code: str, *_: Any, **__: Any) -> dict[str, Any]:
