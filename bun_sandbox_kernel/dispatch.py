@@ -37,7 +37,7 @@ class Dispatch(Kernel):
     """The request whose cell runs."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self.comm_manager = comm.get_comm_manager()
         self.comm_manager.register_target(_WIDGETS, _there_are_none)
         for kind in ("comm_open", "comm_msg", "comm_close"):  # ipykernel answers these while a cell runs, too

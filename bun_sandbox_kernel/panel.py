@@ -54,9 +54,9 @@ class Panel:
         self._buttons = ipywidgets.HBox([self._start, self._stop])
 
     def picture(self, note: str = "") -> dict[str, Any]:
-        """Return what is known; there has to be a reading."""
-        at = time.strftime("%H:%M:%S")
-        return stats.usage(self._history, self._policy, self._costs, f"{at}, {note or 'live'}")
+        """Return the last reading and those before it."""
+        at = time.strftime("As of %H:%M:%S")  # and not that it moves: it may be the last, which nobody can tell
+        return stats.usage(self._history, self._policy, self._costs, f"{at}, {note}" if note else at)
 
     def buttons(self) -> dict[str, Any]:
         """Return the widget that holds both buttons."""

@@ -134,22 +134,17 @@ _LEFT = 'style="text-align: left"'
 
 
 def _html(shown: list[Gauge], facts: list[str], charts: dict[str, str]) -> str:
-    rows = "".join(f"<tr>{_cells(gauge)}{_chart_cell(charts, gauge.name)}</tr>" for gauge in shown)
-    told = "".join(f"<div><small>{html.escape(fact)}</small></div>" for fact in facts)
-    return f"<table>{rows}</table>{told}"
+    rows = "".join(f"<tr>{_row(gauge, charts.get(gauge.name))}</tr>" for gauge in shown)
+    return f"<table>{rows}</table><small>{'<br>'.join(map(html.escape, facts))}</small>"
 
 
-def _cells(gauge: Gauge) -> str:
+def _row(gauge: Gauge, drawn: str | None) -> str:
     full = ' <b style="color: #c62828">⚠ full</b>' if gauge.share >= FULL else ""
     meter = f'<meter min="0" low="0.7" high="{FULL}" max="1" optimum="0" value="{min(gauge.share, 1):.3f}"></meter>'
     return (
-        f"<th {_LEFT}>{gauge.name}</th><td {_LEFT}>{meter if gauge.limit else ''}</td>"
+        f"<th {_LEFT}>{gauge.name}</th><td>{meter if gauge.limit else ''}</td>{f'<td>{drawn}</td>' if drawn else ''}"
         f"<td {_LEFT}>{gauge.text}{full}</td>"
     )
-
-
-def _chart_cell(charts: dict[str, str], name: str) -> str:
-    return f"<td {_LEFT}>{charts[name]}</td>" if charts else ""
 
 
 class _Column(NamedTuple):
