@@ -6,11 +6,13 @@ Law: whoever asks at the same time shares one reading, and nobody holds up a cel
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .engines import Sandbox, Stats
 from .outputs import Message
+from .selfcheck import Proven
 from .views.stats import Usage
 
 if TYPE_CHECKING:
@@ -34,27 +36,27 @@ class Monitor:
         """Return the last reading of this sandbox."""
         return self._usage if sandbox is self._sandbox else None
 
-    async def read(self, sandbox: Sandbox) -> Usage:
+    async def read(self, proven: Proven) -> Usage:
         """Return a new reading. Raises EngineError, or SandboxDied when the sandbox is gone."""
-        if sandbox is not self._sandbox:
-            self._sandbox, self._usage, self._reading = sandbox, None, None
+        if proven.sandbox is not self._sandbox:
+            self._sandbox, self._usage, self._reading = proven.sandbox, None, None
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.get_running_loop().create_task(self._read(sandbox))
+            self._reading = asyncio.get_running_loop().create_task(self._read(proven))
             self._reading.add_done_callback(_forget)
         return await asyncio.shield(self._reading)
 
-    async def measure(self, sandbox: Sandbox) -> Usage:
+    async def measure(self, proven: Proven) -> Usage:
         """Return a reading whose CPU is that of a moment. Raises what ``read`` raises."""
-        await self.read(sandbox)
+        await self.read(proven)
         await asyncio.sleep(_MOMENT_SECONDS)
-        return await self.read(sandbox)
+        return await self.read(proven)
 
-    async def _read(self, sandbox: Sandbox) -> Usage:
-        stats = await asyncio.to_thread(sandbox.stats)
-        up_s = asyncio.get_running_loop().time() - sandbox.started
-        before = self.latest(sandbox)
+    async def _read(self, proven: Proven) -> Usage:
+        stats = await asyncio.to_thread(proven.sandbox.stats)
+        up_s = time.time() - proven.started
+        before = self.latest(proven.sandbox)
         usage = Usage(stats, _cores(None if before is None else before.stats, stats, up_s), up_s)
-        if sandbox is self._sandbox:
+        if proven.sandbox is self._sandbox:
             self._usage = usage
         return usage
 

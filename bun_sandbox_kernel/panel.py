@@ -20,7 +20,7 @@ from .errors import SandboxError
 from .lease import Lease
 from .monitor import Monitor
 from .outputs import Message
-from .policy import SandboxPolicy
+from .selfcheck import Proven
 from .views import stats
 from .views.chart import POINTS
 
@@ -28,21 +28,13 @@ from .views.chart import POINTS
 class Panel:
     """One picture and two buttons, until the sandbox ends. Belongs to one event loop."""
 
-    def __init__(
-        self,
-        monitor: Monitor,
-        lease: Lease,
-        policy: SandboxPolicy,
-        costs: Sequence[Cost],
-        interval_s: float,
-    ) -> None:
+    def __init__(self, monitor: Monitor, lease: Lease, costs: Sequence[Cost], interval_s: float) -> None:
         import ipywidgets  # costs 0.05 s, which no other cell has to pay
 
         ipywidgets.register_comm_target()  # ipywidgets does it for IPython alone
         self.id = uuid.uuid4().hex
         self._monitor = monitor
         self._lease = lease
-        self._policy = policy
         self._costs = costs
         self._interval_s = interval_s
         self._history: deque[stats.Usage] = deque(maxlen=POINTS)
@@ -56,24 +48,31 @@ class Panel:
     def picture(self, note: str = "") -> dict[str, Any]:
         """Return the last reading and those before it."""
         at = time.strftime("As of %H:%M:%S")  # and not that it moves: it may be the last, which nobody can tell
-        return stats.usage(self._history, self._policy, self._costs, f"{at}, {note}" if note else at)
+        return stats.usage(self._history, self._proven.policy, self._costs, f"{at}, {note}" if note else at)
 
     def buttons(self) -> dict[str, Any]:
         """Return the widget that holds both buttons."""
         bundle: dict[str, Any] = self._buttons._repr_mimebundle_()
         return {**bundle, "text/plain": "Run the cell again to start and stop the figures."}
 
-    async def first(self, sandbox: Sandbox) -> None:
+    async def first(self, proven: Proven) -> None:
         """Take the first reading. Raises SandboxError."""
-        self._history.append(await self._monitor.measure(sandbox))
+        self._proven = proven
+        self._history.append(await self._monitor.measure(proven))
 
     def start(self) -> None:
         """Go on with the sandbox that there is now."""
-        session = self._lease.session
-        if self._ticking is None and session is not None:
-            self._monitor.panels.add(self)
-            self._ticking = self._lease.background(self._tick(session.sandbox))
-            self._enable()
+        proven = self._lease.proven
+        if self._ticking is not None:
+            return
+        if self._lease.session is None or proven is None:
+            self._show("no sandbox runs")
+            return
+        if proven.sandbox is not self._proven.sandbox:
+            self._history.clear()
+        self._monitor.panels.add(self)
+        self._ticking = self._lease.background(self._tick(proven.sandbox))
+        self._enable()
 
     def stop(self) -> None:
         """Leave the last picture until somebody starts again."""
@@ -102,8 +101,9 @@ class Panel:
         loop = asyncio.get_running_loop()
         due = loop.time()
         try:
-            while self._lease.session is not None and self._lease.session.sandbox is sandbox:
-                self._history.append(await self._monitor.read(sandbox))
+            while self._lease.session is not None and (proven := self._lease.proven) and proven.sandbox is sandbox:
+                self._proven = proven  # anew each time, since limits can change
+                self._history.append(await self._monitor.read(proven))
                 self._show()
                 due = max(due + self._interval_s, loop.time())
                 await asyncio.sleep(due - loop.time())

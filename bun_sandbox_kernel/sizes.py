@@ -10,6 +10,6 @@ def size(number: int | None) -> str:
     value = float(number)
     for unit in ("B", "KB", "MB"):
         if value < 1024:
-            return f"{value:.3g} {unit}"
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
         value /= 1024
     return f"{value:.3g} GB"

@@ -42,13 +42,13 @@ class UsageReplies(Dispatch):
 
     async def _sandbox_usage(self) -> Usage | None:
         """Return a new reading, or the last one when the engine takes its time."""
-        session = self._lease.session
-        if session is None:
+        proven = self._lease.proven
+        if self._lease.session is None or proven is None:
             return None
         with suppress(Exception):
             async with asyncio.timeout(_ANSWER_SECONDS):
-                return await self._monitor.read(session.sandbox)
-        return self._monitor.latest(session.sandbox)
+                return await self._monitor.read(proven)
+        return self._monitor.latest(proven.sandbox)
 
 
 def _host() -> dict[str, Any]:

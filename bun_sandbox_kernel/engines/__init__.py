@@ -104,10 +104,6 @@ class Sandbox(Protocol):
     def limit(self, policy: SandboxPolicy) -> None:
         """Change memory, processor and processes of the running sandbox. Raises EngineUnavailable and StartFailed."""
 
-    @property
-    def started(self) -> float:
-        """Say when it answered first, in seconds of ``time.monotonic``."""
-
     def stats(self) -> Stats:
         """Measure what it uses, which takes up to 1 s. Raises EngineError, or SandboxDied when it is gone."""
 

@@ -117,7 +117,6 @@ class DockerSandbox:
         self.id = container
         self.endpoint = endpoint
         self.secret = secret
-        self.started = time.monotonic()
         self._api = api
         self._launch = launch
         self._folder = folder

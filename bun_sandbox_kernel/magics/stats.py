@@ -6,6 +6,8 @@ import argparse
 import uuid
 
 from ..cost import REMEMBERED_CELLS
+from ..errors import SandboxDied
+from ..selfcheck import Proven
 from ..views import stats as views
 from .call import Arguments, Call
 
@@ -32,21 +34,29 @@ async def stats(call: Call) -> None:
     elif asked.live:
         await _live(call, asked.interval or 1.0)
     else:
-        session = await place.session()
-        usage = await place.monitor.measure(session.sandbox)
-        call.display(views.usage([usage], place.settings.policy(), place.costs))
+        proven = await _proven(call)
+        usage = await place.monitor.measure(proven)
+        call.display(views.usage([usage], proven.policy, place.costs))
 
 
 async def _live(call: Call, interval_s: float) -> None:
     from ..panel import Panel
 
     place = call.place
-    session = await place.session()
-    panel = Panel(place.monitor, place.lease, place.settings.policy(), place.costs, interval_s)
-    await panel.first(session.sandbox)
+    panel = Panel(place.monitor, place.lease, place.costs, interval_s)
+    await panel.first(await _proven(call))
     call.display(panel.buttons(), uuid.uuid4().hex)
     call.display(panel.picture(), panel.id)
     panel.start()
+
+
+async def _proven(call: Call) -> Proven:
+    """Return the sandbox, started first where there is none. Raises SandboxError."""
+    await call.place.session()
+    proven = call.place.lease.proven
+    if proven is None:
+        raise SandboxDied("The sandbox ended before it could be measured.")
+    return proven
 
 
 def _arguments(call: Call) -> argparse.Namespace:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..durations import duration
 from ..errors import UsageError
-from ..views.units import duration
 from .call import Call
 
 _TIMEIT = Path(__file__).with_name("timeit.ts")

@@ -1,8 +1,7 @@
 """Pure: what a sandbox uses, and what cells took → MIME bundles.
 
 Law: the HTML says the same where a front end keeps only a part of it. JupyterLab takes scripts, ``<style>`` and
-``<svg>`` out of untrusted notebooks, GitHub all styles too; what is left is a table of text. There is no
-``application/json`` in a bundle, since JupyterLab would show that and not the table.
+``<svg>`` out of untrusted notebooks, GitHub all styles too; what is left is a table of text.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from ..cost import REMEMBERED_CELLS, Cost
+from ..durations import duration
 from ..engines import Stats
 from ..policy import SandboxPolicy
+from ..sizes import size
 from .chart import chart
-from .units import duration, size
+from .mime import DATA
 
-JSON = "application/vnd.bun-sandbox.stats+json"
-"""For programs: the same figures, with their units in their names."""
 FULL = 0.9
 """Share of a limit from which on it is about to be felt."""
 _BAR = 20
@@ -58,7 +57,7 @@ def usage(history: Sequence[Usage], policy: SandboxPolicy, costs: Sequence[Cost]
     return {
         "text/plain": _text(shown, facts),
         "text/html": _html(shown, facts, _charts(history, policy)),
-        JSON: {**asdict(now.stats), "cpu_cores": now.cpu_cores, "cpu_limit_cores": policy.cpus, "up_s": now.up_s},
+        DATA: {**asdict(now.stats), "cpu_cores": now.cpu_cores, "cpu_limit_cores": policy.cpus, "up_s": now.up_s},
     }
 
 
@@ -172,7 +171,7 @@ def cells(costs: Sequence[Cost]) -> dict[str, Any]:
     return {
         "text/plain": "\n".join(lines),
         "text/html": f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>",
-        JSON: {"cells": [{"count": cost.count, **cost.metadata()} for cost in costs]},
+        DATA: {"cells": [{"count": cost.count, **cost.metadata()} for cost in costs]},
     }
 
 

@@ -17,7 +17,7 @@ from bun_sandbox_kernel.engines.docker_api import connect
 from bun_sandbox_kernel.engines.docker_package import PackageApi, package_client
 from bun_sandbox_kernel.errors import SandboxDied
 from bun_sandbox_kernel.policy import MIB, SandboxPolicy
-from bun_sandbox_kernel.views.stats import JSON
+from bun_sandbox_kernel.views.mime import DATA
 from tests.conftest import eventually, sandboxes_of
 from tests.integration.kernels import SECONDS, Message, Notebook, errors, kernel, text
 
@@ -96,8 +96,8 @@ def test_the_log_of_a_sandbox_is_what_docker_logs_prints(engine: DockerEngine) -
 def test_the_figures_are_those_of_the_sandbox(notebook: Notebook) -> None:
     notebook.run("await Bun.write('/tmp/file', new Uint8Array(20 << 20).fill(1)); 1")
     data = only(notebook.run("%sandbox_stats")[1])
-    assert 20 * MIB <= data[JSON]["shared_bytes"] < 30 * MIB
-    assert re.search(r"^Scratch files .* 2\d\.\d MiB of 104\.0 MiB$", data["text/plain"], re.MULTILINE)
+    assert 20 * MIB <= data[DATA]["shared_bytes"] < 30 * MIB
+    assert re.search(r"^Scratch files .* 2\d(\.\d)? MB of 104 MB$", data["text/plain"], re.MULTILINE)
     assert "<table>" in data["text/html"]
     notebook.run("(await import('node:fs')).rmSync('/tmp/file')")
 
@@ -125,9 +125,9 @@ def test_a_sandbox_is_started_to_be_measured(fresh: Notebook) -> None:
 def test_the_last_cells_are_listed_with_what_they_took(fresh: Notebook) -> None:
     for code in ("console.log('x'.repeat(999))", "throw new Error('on purpose')", "1"):
         fresh.run(code, stop_on_error=False)
-    rows = only(fresh.run("%sandbox_stats --cells 2")[1])[JSON]["cells"]
+    rows = only(fresh.run("%sandbox_stats --cells 2")[1])[DATA]["cells"]
     assert [(row["count"], row["outcome"]) for row in rows] == [(2, "error"), (3, "ok")]
-    assert len(only(fresh.run("%sandbox_stats --cells")[1])[JSON]["cells"]) == 3
+    assert len(only(fresh.run("%sandbox_stats --cells")[1])[DATA]["cells"]) == 3
 
 
 def test_a_footer_below_each_cell_until_it_is_switched_off(fresh: Notebook) -> None:

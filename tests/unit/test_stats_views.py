@@ -13,10 +13,11 @@ import pytest
 from bun_sandbox_kernel.cost import REMEMBERED_CELLS, Cost
 from bun_sandbox_kernel.engines import Stats
 from bun_sandbox_kernel.policy import MIB, SandboxPolicy
+from bun_sandbox_kernel.sizes import size
 from bun_sandbox_kernel.views import stats as views
 from bun_sandbox_kernel.views.chart import POINTS, chart
-from bun_sandbox_kernel.views.stats import JSON, Usage
-from bun_sandbox_kernel.views.units import size
+from bun_sandbox_kernel.views.mime import DATA
+from bun_sandbox_kernel.views.stats import Usage
 
 STATS = Stats(
     read_at_s=1000.0,
@@ -52,11 +53,11 @@ def test_every_limit_is_shown_with_what_is_used_of_it() -> None:
     lines = shown()["text/plain"].split("\n")
     assert lines[:4] == [
         "CPU            ████░░░░░░░░░░░░░░░░  10% of one core, limit 0.5 cores",
-        "Memory         █████░░░░░░░░░░░░░░░  64.0 MiB of 256.0 MiB",
-        "Scratch files  ████░░░░░░░░░░░░░░░░  20.0 MiB of 104.0 MiB",
+        "Memory         █████░░░░░░░░░░░░░░░  64 MB of 256 MB",
+        "Scratch files  ████░░░░░░░░░░░░░░░░  20 MB of 104 MB",
         "Processes      ████░░░░░░░░░░░░░░░░  11 of 50",
     ]
-    assert "Memory holds: programs 40.0 MiB, scratch files 20.0 MiB, page cache 3.0 MiB, kernel 1.0 MiB" in lines
+    assert "Memory holds: programs 40 MB, scratch files 20 MB, page cache 3 MB, kernel 1 MB" in lines
     assert "CPU in all: 1.5 s, throttled for 250 ms in 10 of 40 periods" in lines
     assert lines[-2:] == ["Network: none", "Up 1 min 15 s; cells run: 1"]
 
@@ -94,8 +95,8 @@ def test_what_the_engine_does_not_know_is_left_out() -> None:
     text = shown(replace(USAGE, stats=stats))["text/plain"]
     assert "None" not in text
     assert "Scratch" not in text
-    assert "64.0 MiB no limit" in text
-    assert "Network: 2.0 KiB received, 100 B sent" in text
+    assert "64 MB no limit" in text
+    assert "Network: 2 KB received, 100 B sent" in text
 
 
 def test_a_front_end_that_sanitises_leaves_every_tag() -> None:
@@ -111,7 +112,7 @@ def tags(markup: str) -> set[str]:
 
 
 def test_programs_find_the_figures_with_their_units() -> None:
-    figures = shown()[JSON]
+    figures = shown()[DATA]
     assert figures["memory_bytes"] == 64 * MIB
     assert (figures["cpu_cores"], figures["cpu_limit_cores"], figures["up_s"]) == (0.1, 0.5, 75.0)
 
@@ -161,12 +162,12 @@ def test_figures_with_a_past_have_a_chart_each() -> None:
 def test_cells_are_a_table_whose_last_row_is_the_last_cell() -> None:
     bundle = views.cells([COST, replace(COST, count=4, outcome="memory")])
     assert bundle["text/plain"].split("\n") == [
-        "Cell  Outcome   Wall     CPU  Peak memory   Printed",
-        " [3]       ok  1.2 s  800 ms     84.0 MiB  11.7 KiB",
-        " [4]   memory  1.2 s  800 ms     84.0 MiB  11.7 KiB",
+        "Cell  Outcome   Wall     CPU  Peak memory  Printed",
+        " [3]       ok  1.2 s  800 ms        84 MB  11.7 KB",
+        " [4]   memory  1.2 s  800 ms        84 MB  11.7 KB",
     ]
     assert ">memory</b>" in bundle["text/html"]
-    assert [cell["count"] for cell in bundle[JSON]["cells"]] == [3, 4]
+    assert [cell["count"] for cell in bundle[DATA]["cells"]] == [3, 4]
 
 
 def test_no_cells_are_a_table_too() -> None:
@@ -174,11 +175,12 @@ def test_no_cells_are_a_table_too() -> None:
 
 
 def test_a_footer_is_one_line() -> None:
-    assert views.footer(COST)["text/plain"] == "ok · 1.2 s · CPU 800 ms · peak 84.0 MiB · printed 11.7 KiB"
+    assert views.footer(COST)["text/plain"] == "ok · 1.2 s · CPU 800 ms · peak 84 MB · printed 11.7 KB"
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (MIB, "1.0 MiB"), (3 << 30, "3.0 GiB")]
+    ("number", "text"),
+    [(0, "0 B"), (1010, "1010 B"), (1536, "1.5 KB"), (1000 << 10, "1000 KB"), (MIB, "1 MB"), (3 << 30, "3 GB")],
 )
-def test_sizes_are_powers_of_1024(count: int, text: str) -> None:
-    assert size(count) == text
+def test_sizes_are_powers_of_1024_and_never_in_exponents(number: int, text: str) -> None:
+    assert size(number) == text

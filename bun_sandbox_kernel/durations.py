@@ -1,4 +1,4 @@
-"""Pure: numbers with units → text."""
+"""Pure: times as people read them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,3 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds / 1e-9:.3g} ns" if seconds else "0 s"
-
-
-def size(count: float) -> str:
-    """Return a number of bytes in powers of 1,024: ``84.1 MiB``."""
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count:.0f} B"
