@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from . import introspection, magics, outputs
 from .cost import Cost
 from .errors import Busy
+from .folder import NotebookFolder
 from .introspection import Inquiry
 from .lease import Lease
 from .magics import Settings, Spell
@@ -74,11 +75,13 @@ class Execution:
         ask_user: Callable[[Input], Awaitable[str | None]],
         *,
         settings: Settings,
+        folder: NotebookFolder,
         pace: Pace,
         costs: Sequence[Cost],
     ) -> None:
         self.lease = lease
         self.settings = settings
+        self.folder = folder
         self.costs = costs
         self.payload: list[dict[str, Any]] = []
         self.show = show

@@ -12,12 +12,14 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
-from . import __version__, outputs
+from . import __version__, comms, outputs
 from .cost import KEY, Cost
 from .errors import SandboxDied, SandboxError
 from .execution import Cell, Execution, Running, failed
+from .folder import NotebookFolder
 from .launch import Launch
 from .lease import Lease
 from .magics import Settings
@@ -52,12 +54,14 @@ class BunSandboxKernel(CodeQuestions):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        comms.serve(self)
         self._lease = Lease(None, SandboxPolicy, self._publish_late)
         self._cell: asyncio.Task[Any] | None = None
         self._interrupting: asyncio.Task[None] | None = None
         self._execution: Execution | None = None
         self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._settings = Settings()
+        self._folder = NotebookFolder(Path.cwd())
         self._cost: Cost | None = None
         self._costs: deque[Cost] = deque(maxlen=_REMEMBERED_CELLS)
         self._pace = Pace(served=SERVED in os.environ)
@@ -186,6 +190,7 @@ class BunSandboxKernel(CodeQuestions):
                 partial(self._show, cell),
                 partial(self._ask_user, cell),
                 settings=self._settings,
+                folder=self._folder,
                 pace=self._pace,
                 costs=self._costs,
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 from ..errors import UsageError
+from ..folder import NotebookFolder
 from ..lease import Lease
 from ..outputs import Message
 from ..policy import SandboxPolicy
@@ -34,6 +35,7 @@ class Place(Protocol):
 
     settings: Settings
     lease: Lease
+    folder: NotebookFolder
     payload: list[dict[str, Any]]
     """Of ``execute_reply``: pages, and text for the next cell."""
 

@@ -95,11 +95,11 @@ describe("a link", () => {
   test.each(["..", "/proc/self", "/"])("to %s is no folder", async (target) => {
     symlinkSync(target, at("link"));
     for (const name of ["link/secret", "link/environ", "link/mem"]) {
-      expect(await refused(() => files.read(name))).toBe("404 no_file");
-      expect(await refused(() => write(name, "x", "append"))).toBe("404 no_file");
-      expect(await refused(() => write(name, "x", "replace"))).toBe("404 no_file");
+      expect(await refused(() => files.read(name))).toBe("404 no_folder");
+      expect(await refused(() => write(name, "x", "append"))).toBe("404 no_folder");
+      expect(await refused(() => write(name, "x", "replace"))).toBe("404 no_folder");
     }
-    expect(await refused(() => files.list("link"))).toBe("404 no_file");
+    expect(await refused(() => files.list("link"))).toBe("404 no_folder");
     expect(files.list("").entries).toMatchObject([{ name: "link", kind: "link" }]);
   });
 
@@ -130,7 +130,7 @@ describe("a link", () => {
         if (round % 30 === 15) seen.add(await refused(() => write("trap/secret", "x", "append")));
       }
       expect(seen).toContain("done");
-      expect(seen).toContain("404 no_file");
+      expect(seen).toContain("404 no_folder");
     } finally {
       swapping.kill("SIGKILL");
       await swapping.exited;
@@ -162,8 +162,8 @@ describe("what is no file", () => {
 
   test("is told when it is not there", async () => {
     expect(await refused(() => files.read("none"))).toBe("404 no_file");
-    expect(await refused(() => files.list("none"))).toBe("404 no_file");
-    expect(await refused(() => write("none/x", "x"))).toBe("404 no_file");
+    expect(await refused(() => files.list("none"))).toBe("404 no_folder");
+    expect(await refused(() => write("none/x", "x"))).toBe("404 no_folder");
   });
 });
 
@@ -183,12 +183,7 @@ describe("a write", () => {
     "to %s that breaks off changes nothing",
     async (mode) => {
       if (mode !== "create") writeFileSync(at("a"), "before");
-      const broken = async function* () {
-        yield* pieces("half");
-        throw new Error("the connection was closed");
-      };
-      expect(files.write("a", mode, broken())).rejects.toThrow("closed");
-      await Bun.sleep(1);
+      await expect(files.write("a", mode, broken())).rejects.toThrow("closed");
       expect(readdirSync(root)).toEqual(mode === "create" ? [] : ["a"]);
       if (mode !== "create") expect(readFileSync(at("a"), "utf8")).toBe("before");
     },

@@ -182,12 +182,12 @@ export class Files {
         const next = openSync(within(folder, name), O_RDONLY | O_DIRECTORY | CAREFULLY);
         closeSync(folder);
         folder = next;
-        if (fstatSync(folder).dev !== dev) throw refusal("ENOENT");
+        if (fstatSync(folder).dev !== dev) throw noFolder();
       }
       return folder;
     } catch (error) {
       closeSync(folder);
-      throw refusal(error);
+      throw ["ENOENT", "ENOTDIR"].includes(codeOf(error)) ? noFolder() : refusal(error);
     }
   }
 
@@ -252,8 +252,8 @@ function remove(path: string): void {
 
 const NOT_A_FILE = [400, "not_a_file", "it is a folder, a link, a pipe or the like, and no file"] as const;
 const NO_ACCESS = [400, "no_access", "its permissions do not allow it"] as const;
-const NO_FILE = [404, "no_file", "there is no such file or folder"] as const;
 const NO_SPACE = [507, "no_space", "the working folder is full"] as const;
+const noFolder = () => new HttpError(404, "no_folder", "there is no such folder; links are not followed");
 /** By errno(3). */
 const REFUSALS: Readonly<Record<string, readonly [number, string, string]>> = {
   EACCES: NO_ACCESS,
@@ -262,10 +262,9 @@ const REFUSALS: Readonly<Record<string, readonly [number, string, string]>> = {
   EISDIR: NOT_A_FILE,
   ELOOP: NOT_A_FILE,
   ENAMETOOLONG: [400, "bad_path", "a path is names below the working folder, with / between them"],
-  ENOENT: NO_FILE,
+  ENOENT: [404, "no_file", "there is no such file"],
   ENOMEM: NO_SPACE,
   ENOSPC: NO_SPACE,
-  ENOTDIR: NO_FILE,
   ENXIO: NOT_A_FILE,
   EPERM: NO_ACCESS,
 };

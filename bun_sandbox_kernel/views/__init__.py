@@ -1,0 +1,1 @@
+"""Pure: figures and findings → what a notebook shows of them."""
