@@ -183,7 +183,7 @@ describe("a write", () => {
     "to %s that breaks off changes nothing",
     async (mode) => {
       if (mode !== "create") writeFileSync(at("a"), "before");
-      await expect(files.write("a", mode, broken())).rejects.toThrow("closed");
+      expect(await files.write("a", mode, broken()).then(() => "done", String)).toContain("closed");
       expect(readdirSync(root)).toEqual(mode === "create" ? [] : ["a"]);
       if (mode !== "create") expect(readFileSync(at("a"), "utf8")).toBe("before");
     },

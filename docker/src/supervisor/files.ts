@@ -28,7 +28,7 @@ import { HttpError } from "./http.ts";
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** Neither a link nor what waits for another side, such as a named pipe. */
 const CAREFULLY = O_NOFOLLOW | O_NONBLOCK;
-const PIECE_BYTES = 1 << 18;
+const PIECE_BYTES = 1 << 16;
 /** So many names of one folder are told; with the longest names they are below 1 MiB of JSON. */
 const MAX_ENTRIES = 500;
 const MAX_DEPTH = 64;
