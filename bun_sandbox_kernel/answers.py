@@ -20,6 +20,9 @@ MAX_ENTRIES = 500
 """Most names of one folder."""
 _MAX_NAME = 255
 _MAX_NUMBER = 1 << 53
+MAX_VARIABLES = 1_000
+MAX_WORD = 100
+"""Longest version that is shown."""
 _STATUSES: tuple[Literal["complete", "incomplete", "invalid"], ...] = ("complete", "incomplete", "invalid")
 
 Kind: TypeAlias = Literal["file", "folder", "link", "other"]
@@ -91,6 +94,26 @@ class Written:
     existed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One of the session's variables; ``bytes`` is what the value takes by itself, None where nobody knows."""
+
+    name: str
+    declared: str
+    kind: str
+    bytes: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What the supervisor says of itself; ``restarts`` counts the workers that have ended."""
+
+    version: str
+    bun: str
+    restarts: int
+
+
 def decode_completeness(answer: str) -> Completeness:
     """Return what ``POST /is_complete`` answers. Raises PeerError."""
     fields = _about("is_complete", answer)
@@ -114,6 +137,20 @@ def decode_completions(answer: str) -> Completions:
 def decode_inspection(answer: str) -> Inspection:
     """Return what ``POST /inspect`` answers. Raises PeerError."""
     return Inspection(_about("inspect", answer).bundle())
+
+
+def decode_vitals(answer: str) -> Vitals:
+    """Return what ``GET /health`` answers. Raises PeerError."""
+    fields = Fields.parse(answer)
+    return Vitals(fields.text("version")[:MAX_WORD], fields.text("bun")[:MAX_WORD], fields.integer("restarts"))
+
+
+def decode_variables(answer: str) -> tuple[Variable, ...]:
+    """Return what ``POST /variables`` answers. Raises PeerError."""
+    found = _about("variables", answer).objects("variables")
+    if len(found) > MAX_VARIABLES:
+        raise PeerError(f"The sandbox gave more than {MAX_VARIABLES} variables.")
+    return tuple(map(_variable, found))
 
 
 def decode_acceptance(answer: str) -> bool:
@@ -186,6 +223,13 @@ def _size(fields: Fields, name: str) -> int:
     if not 0 <= value <= _MAX_NUMBER:
         raise PeerError(f"The sandbox sent an impossible {name!r}.")
     return value
+
+
+def _variable(fields: Fields) -> Variable:
+    size = None if fields.values.get("bytes") is None else fields.integer("bytes")
+    texts = (fields.text(name)[:MAX_TEXT] for name in ("name", "declared", "kind", "text"))
+    name, declared, kind, text = texts
+    return Variable(name, declared, kind, size, text)
 
 
 def _about(question: str, answer: str) -> Fields:

@@ -29,7 +29,7 @@ class BunSandboxApp(IPKernelApp):
         if launch is not None and self.limits:
             launch.abandon()
             launch = None
-        self.kernel.adopt(launch, lambda: AdminPolicy.read().policy(os.environ, self.limits))
+        self.kernel.adopt(launch, lambda asked: AdminPolicy.read().policy({**os.environ, **asked}, self.limits))
 
     def init_control(self, context: Any) -> None:
         """Open the control channel, and no subshells: a sandbox runs one cell at a time."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from . import introspection, magics, outputs
+from . import health, introspection, magics, outputs, views
 from .cost import Cost
 from .errors import Busy
 from .folder import NotebookFolder
@@ -98,7 +98,18 @@ class Execution:
 
     async def session(self) -> Session:
         """Return the session, its sandbox started first where there is none. Raises SandboxError."""
-        return await opened(self.lease, self.show)
+        session = await opened(self.lease, self.show)
+        await self._tell_of_degradation()
+        return session
+
+    async def _tell_of_degradation(self) -> None:
+        """Show the sandbox's health by itself, once for each thing that is not as it should be."""
+        lease = self.lease
+        said = health.degraded(lease.proven, lease.losses)
+        if said not in {"", lease.told}:
+            lease.told = said
+            data = views.health.bundle(await health.examine(lease, self.settings.policy()), f"Sandbox health: {said}")
+            self.show(Message("display_data", {"data": data, "metadata": {}, "transient": {}}))
 
     async def do(self) -> dict[str, Any]:
         """Do what the cell says, and return the content of ``execute_reply``. Raises SandboxError."""
@@ -148,6 +159,8 @@ class Execution:
                         await questions.put(event)
                     case End():
                         self._ends.append(event)
+                        if event.state == "lost":
+                            self.lease.mourn(event.message)
                         await outlet.finish(event)
                         ending = outputs.ending(event)
                         if ending is not None:
@@ -163,6 +176,11 @@ class Execution:
         if error is not None:
             raise Failed(error)
         return self._ends[-1]
+
+    async def confirm(self, question: str) -> bool:
+        """Ask the user; False where nobody can be asked."""
+        answer = await self._ask_user(Input(0, f"{question} [y/N] ", password=False))
+        return (answer or "").strip().lower() in {"y", "yes"}
 
     async def _page(self, asked: Inquiry) -> None:
         """Show what is known of a name in a pager, and say it where nothing is."""

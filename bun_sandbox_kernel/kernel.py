@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from . import __version__, comms, outputs
+from . import LANGUAGE_VERSION, __version__, comms, outputs
 from .cost import KEY, Cost
 from .errors import SandboxDied, SandboxError
 from .execution import Cell, Execution, Running, failed
@@ -44,7 +44,7 @@ class BunSandboxKernel(CodeQuestions):
     banner = "Bun (Sandboxed): TypeScript in a hardened container"
     language_info = {  # noqa: RUF012  (the base class declares an instance attribute)
         "name": "typescript",
-        "version": "7.0",
+        "version": LANGUAGE_VERSION,
         "mimetype": "application/typescript",
         "file_extension": ".ts",
         "pygments_lexer": "typescript",
@@ -81,10 +81,10 @@ class BunSandboxKernel(CodeQuestions):
             "supported_features": [],
         }
 
-    def adopt(self, launch: Launch | None, policy: Callable[[], SandboxPolicy]) -> None:
-        """Take over a sandbox that is on its way up already; ``policy`` is for those that come after it."""
-        self._lease = Lease(launch, policy, self._publish_late)
-        self._settings.policy = policy
+    def adopt(self, launch: Launch | None, allowed: Callable[[Mapping[str, str]], SandboxPolicy]) -> None:
+        """Take over a sandbox that is on its way up already; ``allowed`` makes a policy of what users ask for later."""
+        self._settings.allowed = allowed
+        self._lease = Lease(launch, self._settings.policy, self._publish_late)
 
     def start(self) -> None:
         """Serve requests; the sandbox is on its way up meanwhile."""
@@ -141,8 +141,9 @@ class BunSandboxKernel(CodeQuestions):
             await asyncio.wait({cell}, timeout=_INTERRUPT_SECONDS)
         if not cell.done():
             # The supervisor no longer does its work, so neither it nor what it holds is of use.
-            cell.cancel("the sandbox did not answer, so it was ended; all variables are gone")
-            self._lease.lose()
+            why = "the sandbox did not answer, so it was ended; all variables are gone"
+            cell.cancel(why)
+            self._lease.lose(why)
 
     # -- requests --------------------------------------------------------------------------------------------------
 
@@ -197,11 +198,11 @@ class BunSandboxKernel(CodeQuestions):
             return await self._execution.do()
         except SandboxError as failure:
             if failure.state_lost:
-                self._lease.lose()
+                self._lease.lose(failure.message)
             return self._failed(outputs.failure(failure), cell)
         except Exception as error:
             self.log.exception("a cell could not be run")
-            self._lease.lose()
+            self._lease.lose("the kernel failed")
             ours = SandboxDied(f"The kernel failed ({type(error).__name__}: {error}).", "Please report this.")
             return self._failed(outputs.failure(ours), cell)
 

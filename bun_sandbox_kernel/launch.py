@@ -10,19 +10,20 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from . import engines, selfcheck
-from .engines import Progress, Sandbox
+from .engines import Progress
 from .errors import SandboxError
 from .policy import SandboxPolicy
+from .selfcheck import Proven
 
 
 class Launch:
-    """One attempt to start a sandbox; ``sandbox`` resolves to it, or to the SandboxError that stopped it."""
+    """One attempt to start a sandbox; ``proven`` resolves to it, or to the SandboxError that stopped it."""
 
     def __init__(self, policy: SandboxPolicy) -> None:
         self.policy = policy
-        self.sandbox: Future[Sandbox] = Future()
+        self.proven: Future[Proven] = Future()
         # From here on whoever waits may be cancelled, and the sandbox still arrives for `abandon` to stop it.
-        self.sandbox.set_running_or_notify_cancel()
+        self.proven.set_running_or_notify_cancel()
         self.progress: Progress | None = None
         """The last thing that the engine reported, while long work goes on."""
         # Here and not in the thread, where it would take turns with the imports of whoever goes on.
@@ -31,11 +32,11 @@ class Launch:
 
     def _run(self, engine: engines.Engine, policy: SandboxPolicy) -> None:
         try:
-            sandbox = selfcheck.start(engine, policy, self._report)
+            proven = selfcheck.start(engine, policy, self._report)
         except BaseException as error:
-            self.sandbox.set_exception(error)
+            self.proven.set_exception(error)
             return
-        self.sandbox.set_result(sandbox)
+        self.proven.set_result(proven)
         with suppress(SandboxError):
             engine.reap()
 
@@ -44,9 +45,9 @@ class Launch:
 
     def abandon(self) -> None:
         """End the sandbox as soon as it is there, since nobody will use it."""
-        self.sandbox.add_done_callback(_stop)
+        self.proven.add_done_callback(_stop)
 
 
-def _stop(future: Future[Sandbox]) -> None:
+def _stop(future: Future[Proven]) -> None:
     if not future.cancelled() and future.exception() is None:
-        future.result().stop()
+        future.result().sandbox.stop()

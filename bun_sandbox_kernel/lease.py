@@ -7,15 +7,27 @@ the engine; whoever needs the next one does.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from .engines import Progress
 from .errors import SandboxDied
 from .launch import Launch
 from .policy import SandboxPolicy
+from .selfcheck import Proven
 from .session import Session
 from .wire import LateEvent, WorkerLost
+
+_REMEMBERED_LOSSES = 20
+_ENDED = "the sandbox ended; all variables are gone"
+
+
+class Loss(NamedTuple):
+    """All variables were lost: when, in seconds since the epoch, and why."""
+
+    time: float
+    why: str
 
 
 class Lease:
@@ -29,6 +41,11 @@ class Lease:
     ) -> None:
         """Take over a sandbox that is on its way up, if there is one; ``on_late`` gets what belongs to no cell."""
         self.session: Session | None = None
+        self.proven: Proven | None = None
+        """What the sandbox is, or the one before it was."""
+        self.losses: list[Loss] = []
+        self.told = ""
+        """What the user has been told of a sandbox that is not as it should be."""
         self._launch = launch
         self._policy = policy
         self._on_late = on_late
@@ -47,11 +64,23 @@ class Lease:
             self._opening = self.background(self._connect())
         return self._opening
 
-    def lose(self) -> None:
-        """End the sandbox with all that it holds, in the background."""
+    def lose(self, why: str = "") -> None:
+        """End the sandbox with all that it holds, in the background; ``why`` where nobody has asked for it."""
+        if why and self.session is not None:
+            self.mourn(why)
         session, self.session = self.session, None
         if session is not None:
             self._ending = self.background(session.close())
+
+    def mourn(self, why: str) -> None:
+        """Keep in mind that all variables were lost, and why."""
+        self.losses.append(Loss(time.time(), why))
+        del self.losses[:-_REMEMBERED_LOSSES]
+
+    async def restart(self) -> Session:
+        """Take another sandbox in place of the one that is there. Raises SandboxError."""
+        self.lose()
+        return await self.open()
 
     async def close(self) -> None:
         """End the sandbox, or the attempt to start one, and return once the engine has done so."""
@@ -82,13 +111,14 @@ class Lease:
         await self._ended()
         self._launch = self._launch or Launch(self._policy())
         try:
-            sandbox = await asyncio.wrap_future(self._launch.sandbox)
+            proven = await asyncio.wrap_future(self._launch.proven)
         except asyncio.CancelledError:
             self._launch.abandon()
             raise
         finally:
             self._launch = None
-        session = Session(sandbox)
+        self.proven = proven
+        session = Session(proven.sandbox)
         greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         _ = self.background(self._listen(session, greeted))
         try:
@@ -105,6 +135,8 @@ class Lease:
                 if not greeted.done():
                     self.session = session  # here, so that a line that breaks at once is told of too
                     greeted.set_result(None)
+                if isinstance(event, WorkerLost):
+                    self.mourn(event.message)
                 await self._on_late(event)
         except Exception as error:
             if not greeted.done():
@@ -112,5 +144,5 @@ class Lease:
         if not greeted.done():
             greeted.set_exception(SandboxDied("The sandbox ended before it greeted."))
         if self.session is session:
-            self.lose()
-            await self._on_late(WorkerLost("the sandbox ended; all variables are gone"))
+            self.lose(_ENDED)
+            await self._on_late(WorkerLost(_ENDED))

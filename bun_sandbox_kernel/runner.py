@@ -19,8 +19,8 @@ EXIT_STATUS = {"ok": 0, "error": 1, "crashed": 1, "timeout": 124, "interrupted":
 
 async def run(engine: Engine, policy: SandboxPolicy, code: str, report: Report, *, color: bool) -> int:
     """Run the program, pass on what it prints, and return its exit status. Raises SandboxError."""
-    sandbox = await asyncio.to_thread(selfcheck.start, engine, policy, report)
-    session = Session(sandbox)
+    proven = await asyncio.to_thread(selfcheck.start, engine, policy, report)
+    session = Session(proven.sandbox)
     line = asyncio.create_task(_hold(session))
     interrupted = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from . import sizes
 from .engines import Endpoint, Engine, Report, Sandbox, Unix
 from .errors import PeerError, StartFailed
 from .fields import Fields
@@ -33,22 +35,33 @@ class Line(NamedTuple):
     found: str
 
 
-def start(engine: Engine, policy: SandboxPolicy, report: Report) -> Sandbox:
+class Proven(NamedTuple):
+    """A sandbox, the policy that it was started by, and what was found in it before anybody used it."""
+
+    sandbox: Sandbox
+    policy: SandboxPolicy
+    lines: list[Line]
+    started: float
+    """Seconds since the epoch."""
+
+
+def start(engine: Engine, policy: SandboxPolicy, report: Report) -> Proven:
     """Start a sandbox in which every line holds. Raises what ``Engine.start`` raises; then nothing is left behind."""
     sandbox = engine.start(policy, report)
     try:
-        prove(sandbox, policy, engine.name)
+        return Proven(sandbox, policy, prove(sandbox, policy, engine.name), time.time())
     except BaseException:
         sandbox.stop()
         raise
-    return sandbox
 
 
-def prove(sandbox: Sandbox, policy: SandboxPolicy, engine: str) -> None:
+def prove(sandbox: Sandbox, policy: SandboxPolicy, engine: str) -> list[Line]:
     """Ask a sandbox that nobody has used what holds in it. Raises StartFailed and PeerError."""
     facts = Fields.parse(_ask(sandbox.endpoint, sandbox.secret))
     _require_readable(facts, policy)
-    _require(judge(facts, policy, private=isinstance(sandbox.endpoint, Unix)), policy, engine)
+    lines = judge(facts, policy, private=isinstance(sandbox.endpoint, Unix))
+    _require(lines, policy, engine)
+    return lines
 
 
 def judge(facts: Fields, policy: SandboxPolicy, *, private: bool) -> list[Line]:
@@ -61,7 +74,7 @@ def judge(facts: Fields, policy: SandboxPolicy, *, private: bool) -> list[Line]:
     cpus, pids = _limit(facts, "cpus"), _limit(facts, "pids")
     foreign = sorted({*devices} - _DEVICES)
     return [
-        Line("user", {*uids, *gids} == {policy.uid}, f"user {uids} and group {gids}"),
+        Line("user", {*uids, *gids} == {policy.uid}, f"user {_all(uids)} and group {_all(gids)}"),
         Line("capabilities", not capabilities, ", ".join(capabilities) or "none"),
         Line("no_new_privs", not new_privileges, "privileges can be gained" if new_privileges else "set"),
         Line(
@@ -70,10 +83,10 @@ def judge(facts: Fields, policy: SandboxPolicy, *, private: bool) -> list[Line]:
             f"mode {mode}, a forbidden call {'fails' if denied else 'works'}",
         ),
         *_mounted(facts, policy),
-        Line("memory", _within(memory, policy.memory_bytes), f"{memory} bytes"),
-        Line("swap", swap == 0, f"{swap} bytes"),
-        Line("cpus", _within(cpus, policy.cpus), f"{cpus} cores"),
-        Line("pids", _within(pids, policy.pids), f"{pids} processes"),
+        Line("memory", _within(memory, policy.memory_bytes), _bytes(memory)),
+        Line("swap", swap == 0, _bytes(swap)),
+        Line("cpus", _within(cpus, policy.cpus), "no limit" if cpus is None else f"{cpus:g} cores"),
+        Line("pids", _within(pids, policy.pids), "no limit" if pids is None else f"{pids:g} processes and threads"),
         Line(
             "network",
             policy.network != "none" or not private or set(interfaces) <= {"lo"},
@@ -88,8 +101,8 @@ def _mounted(facts: Fields, policy: SandboxPolicy) -> Iterator[Line]:
     root = mounts.get("/")
     read_only = root is not None and "ro" in root.texts("options")
     yield Line("root", read_only, "read-only" if read_only else "writable")
-    sizes = {"/tmp": policy.tmp_bytes, "/sandbox/code": policy.code_bytes, "/dev/shm": policy.shm_bytes}
-    for path, most in sizes.items():
+    largest = {"/tmp": policy.tmp_bytes, "/sandbox/code": policy.code_bytes, "/dev/shm": policy.shm_bytes}
+    for path, most in largest.items():
         mount = mounts.get(path)
         name = path.rpartition("/")[2]
         if mount is None:
@@ -99,7 +112,7 @@ def _mounted(facts: Fields, policy: SandboxPolicy) -> Iterator[Line]:
         size, inodes = mount.integer("bytes"), mount.integer("inodes")
         holds = kind == "tmpfs" and flags >= {"noexec", "nosuid", "nodev"}
         holds = holds and 0 < size <= most and 0 < inodes <= policy.tmpfs_inodes
-        yield Line(name, holds, f"{kind} of {size} bytes and {inodes} files, {','.join(sorted(flags))}")
+        yield Line(name, holds, f"{kind} of {sizes.size(size)} and {inodes} files, {','.join(sorted(flags))}")
     yield _notebook(mounts, policy)
 
 
@@ -151,6 +164,14 @@ def _ask(endpoint: Endpoint, secret: str) -> str:
     if answer.status != http.client.OK:
         raise StartFailed(f"The sandbox did not say what holds in it ({answer.status}).", "Rebuild the image.")
     return content.decode("utf-8", "replace")
+
+
+def _all(ids: list[int]) -> str:
+    return "/".join(map(str, dict.fromkeys(ids)))
+
+
+def _bytes(number: float | None) -> str:
+    return "no limit" if number is None else sizes.size(int(number))
 
 
 def _numbers(facts: Fields, name: str) -> list[int]:

@@ -21,6 +21,8 @@ from .answers import (
     Completions,
     Inspection,
     Listing,
+    Variable,
+    Vitals,
     WriteMode,
     Written,
     decode_acceptance,
@@ -29,11 +31,14 @@ from .answers import (
     decode_file_refusal,
     decode_inspection,
     decode_listing,
+    decode_variables,
+    decode_vitals,
     decode_written,
 )
 from .engines import Sandbox
 from .errors import Busy, FileError, PeerError, SandboxDied, SandboxError, VersionMismatch
 from .names import visible
+from .policy import SandboxPolicy
 from .transport import Answer, Content, HttpClient, encode
 from .watch import watched
 from .wire import PROTOCOL, Alive, Event, ExecuteRequest, Hello, LateEvent, Lines, Order, decode, decode_late
@@ -174,6 +179,27 @@ class Session:
                     raise decode_file_refusal(path, said) or SandboxError(f"The sandbox refused: {visible(said[:300])}")
                 yield answer
 
+    async def variables(self) -> tuple[Variable, ...]:
+        """Ask for the session's variables."""
+        return decode_variables(await self._ask("/variables", {}))
+
+    async def reset(self) -> None:
+        """Forget all variables; files stay. Raises Busy while a cell runs."""
+        await self._ask("/reset", {})
+
+    async def limit(self, policy: SandboxPolicy) -> None:
+        """Tell the supervisor what it enforces itself."""
+        limits: dict[str, object] = {
+            "max_execution_ms": policy.max_execution_ms,
+            "max_memory_bytes": policy.memory_bytes,
+            "max_output_bytes": policy.max_output_bytes,
+        }
+        await self._ask("/limits", limits)
+
+    async def health(self) -> Vitals:
+        """Ask the supervisor how it is, whatever the worker does. Raises SandboxDied and PeerError."""
+        return decode_vitals(await self._ask("/health", None))
+
     async def close(self) -> None:
         """Let go of the line and end the sandbox. May be called again."""
         self._client.close()
@@ -199,10 +225,12 @@ class Session:
                 for line in splitter.feed(chunk):
                     yield line
 
-    async def _ask(self, path: str, body: dict[str, object]) -> str:
+    async def _ask(self, path: str, body: dict[str, object] | None) -> str:
+        """POST a body, or GET where there is none."""
         _check_size(body)
+        method = "GET" if body is None else "POST"
         with self._translated():
-            async with asyncio.timeout(_ANSWER_SECONDS), self._client.request("POST", path, body) as answer:
+            async with asyncio.timeout(_ANSWER_SECONDS), self._client.request(method, path, body) as answer:
                 if answer.status != HTTPStatus.OK:
                     await _refuse(answer)
                 return await _read(answer)

@@ -69,6 +69,9 @@ class Sandbox(Protocol):
     def secret(self) -> str:
         """Return what every request has to carry."""
 
+    def limit(self, policy: SandboxPolicy) -> None:
+        """Change memory, processor and processes of the running sandbox. Raises EngineUnavailable and StartFailed."""
+
     def stop(self) -> None:
         """End the sandbox and remove all that belongs to it. May be called again."""
 

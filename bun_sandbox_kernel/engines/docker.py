@@ -64,10 +64,7 @@ def container_spec(
         "Privileged": False,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges", f"seccomp={policy.seccomp()}"],
-        "Memory": policy.memory_bytes,
-        "MemorySwap": policy.memory_bytes,
-        "NanoCpus": round(policy.cpus * 1e9),
-        "PidsLimit": policy.pids,
+        **resources(policy),
         "IpcMode": "private",
         "ShmSize": policy.shm_bytes,
         "Tmpfs": {
@@ -116,6 +113,16 @@ def container_spec(
     return spec
 
 
+def resources(policy: SandboxPolicy) -> dict[str, int]:
+    """Return what control groups limit, as ``POST /containers/{id}/update`` takes it too."""
+    return {
+        "Memory": policy.memory_bytes,
+        "MemorySwap": policy.memory_bytes,
+        "NanoCpus": round(policy.cpus * 1e9),
+        "PidsLimit": policy.pids,
+    }
+
+
 def _tmpfs(policy: SandboxPolicy, size: int, mode: str) -> str:
     owner = f"uid={policy.uid},gid={policy.uid}"
     return f"size={size},nr_inodes={policy.tmpfs_inodes},mode={mode},{owner},noexec,nosuid,nodev"
@@ -133,6 +140,10 @@ class DockerSandbox:
         self._api = api
         self._launch = launch
         self._folder = folder
+
+    def limit(self, policy: SandboxPolicy) -> None:
+        """Change what the engine can change while a container runs. Raises EngineUnavailable and StartFailed."""
+        self._api.update(self.id, resources(policy))
 
     def stop(self) -> None:
         """Let go of the socket, then kill and remove the container: an engine that hangs holds up nothing else."""

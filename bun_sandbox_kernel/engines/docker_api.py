@@ -1,4 +1,4 @@
-"""The five calls of the Docker Engine API that a kernel makes while it lives (API 1.41 and later).
+"""The six calls of the Docker Engine API that a kernel makes while it lives (API 1.41 and later).
 
 Importing the ``docker`` package takes 0.1 s and 15 MB, which every kernel would pay at every start. So an engine on a
 local socket, which is nearly every one, is spoken to with the standard library; any other through the package, which
@@ -59,6 +59,9 @@ class Api(Protocol):
     def remove(self, container: str) -> None:
         """Kill and remove the container; nothing happens when it is gone."""
 
+    def update(self, container: str, resources: Mapping[str, int]) -> None:
+        """Change the limits of a running container."""
+
     def list(self, label: str) -> list[Found]:
         """Return all containers with the label, running or not."""
 
@@ -96,6 +99,10 @@ class SocketApi:
         """See Api."""
         with suppress(EngineUnavailable):
             self._ask("DELETE", f"/containers/{container}?force=1&v=1", seconds=REMOVE_SECONDS)
+
+    def update(self, container: str, resources: Mapping[str, int]) -> None:
+        """See Api."""
+        _expect(*self._ask("POST", f"/containers/{container}/update", resources), http.client.OK)
 
     def list(self, label: str) -> list[Found]:
         """See Api."""
@@ -209,6 +216,15 @@ class PackageApi:
         """See Api."""
         with suppress(EngineUnavailable, StartFailed), translated():
             self._client.remove_container(container, force=True, v=True)
+
+    def update(self, container: str, resources: Mapping[str, int]) -> None:
+        """See Api."""
+        client = self._client
+        with translated():  # its own method knows neither processes nor billionths of a processor
+            url = f"{client.base_url}/v{client.api_version}/containers/{container}/update"
+            answer = client.post(url, json=dict(resources), timeout=ANSWER_SECONDS)
+        if answer.status_code != http.client.OK:
+            raise _refused(answer.json().get("message", ""), f" ({answer.status_code})")
 
     def list(self, label: str) -> list[Found]:
         """See Api."""

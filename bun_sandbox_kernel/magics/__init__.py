@@ -9,7 +9,7 @@ import inspect
 from difflib import get_close_matches
 
 from ..errors import FileError, UsageError
-from . import content, files, foreign, sandbox, timing
+from . import content, files, foreign, sandbox, session, timing
 from .call import Call, Place, Run, Settings
 from .parts import HELP, SHELL, Part, Program, Spell, name_at, name_before
 from .parts import parts as _parts
@@ -57,7 +57,14 @@ MAGICS: dict[str, Run] = {
     "%%writefile": files.writefile,
     "%run": files.run,
     "%load": files.load,
+    "%vars": session.variables,
+    "%who": session.who,
+    "%env": session.env,
+    "%sandbox_health": sandbox.health,
+    "%sandbox_info": sandbox.info,
     "%sandbox_limits": sandbox.limits,
+    "%sandbox_reset": sandbox.reset,
+    "%sandbox_restart": sandbox.restart,
 }
 
 

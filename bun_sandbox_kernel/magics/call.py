@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from ..errors import UsageError
@@ -26,8 +26,14 @@ class Settings:
     """Longest run of one cell; 0 for the sandbox's own limit alone."""
     footer: bool = False
     """Show below each cell what it took."""
-    policy: Callable[[], SandboxPolicy] = SandboxPolicy
-    """What holds for the sandbox that runs, or comes next."""
+    asked: dict[str, str] = field(default_factory=dict)
+    """Limits that the user has asked for here: variable of the environment → value."""
+    allowed: Callable[[Mapping[str, str]], SandboxPolicy] = lambda _: SandboxPolicy()
+    """What the machine makes of what is asked for. Raises PolicyError."""
+
+    def policy(self) -> SandboxPolicy:
+        """Return what holds for the next sandbox. Raises PolicyError."""
+        return self.allowed(self.asked)
 
 
 class Place(Protocol):
@@ -47,6 +53,9 @@ class Place(Protocol):
 
     def show(self, message: Message) -> None:
         """Show something below the cell."""
+
+    async def confirm(self, question: str) -> bool:
+        """Ask the user; False where nobody can be asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,135 @@
-"""The sandbox itself: what limits it, what it says, and a new one."""
+"""The sandbox itself: how it is, what limits it, and a new one in its place."""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import fields
+
 from .. import limits as table
+from .. import selfcheck, views
 from ..errors import UsageError
+from ..health import ago, examine
+from ..policy import SandboxPolicy, settings
+from ..selfcheck import Proven
 from .call import Call
+
+_LIVE = frozenset({"memory_bytes", "cpus", "pids", "max_execution_ms", "max_output_bytes"})
+"""What can be changed while a sandbox runs."""
+_GONE = "All variables and files of the one before are gone.\n"
+
+
+async def health(call: Call) -> None:
+    """Show how the sandbox is, whether every limit holds, and what to do where something is wrong.
+
+    Usage: %sandbox_health
+    """
+    _takes_nothing(call)
+    call.display(views.health.bundle(await examine(call.place.lease, call.place.settings.policy())))
+
+
+async def info(call: Call) -> None:
+    """Say in short which sandbox this is.
+
+    Usage: %sandbox_info
+    """
+    _takes_nothing(call)
+    session = await call.place.session()
+    proven = call.place.lease.proven
+    vitals = await session.health()
+    started = "" if proven is None else f", started {ago(proven.started)}"
+    call.say(
+        f"Sandbox {session.sandbox.id[:12]}{started}: Bun {vitals.bun}, image of version {vitals.version}.\n"
+        "Cells run in /sandbox/code. `%sandbox_health` and `%sandbox_limits` tell more.\n"
+    )
+
+
+async def restart(call: Call) -> None:
+    """Take a fresh sandbox; all variables and files of this one are gone.
+
+    Usage: %sandbox_restart
+    """
+    _takes_nothing(call)
+    session = await call.place.lease.restart()
+    call.say(f"This is a fresh sandbox, {session.sandbox.id[:12]}. {_GONE}")
+
+
+async def reset(call: Call) -> None:
+    """Forget all variables; the files in the sandbox stay.
+
+    Usage: %sandbox_reset
+    """
+    _takes_nothing(call)
+    await (await call.place.session()).reset()
+    call.say("All variables are gone; files stay.\n")
 
 
 async def limits(call: Call) -> None:
-    """Show what limits the sandbox, and by which variable it is set.
+    """Show what limits the sandbox, or change it within what the machine allows.
 
-    Usage: %sandbox_limits
+    Usage: %sandbox_limits [NAME=VALUE ...]
+
+    For example: %sandbox_limits memory=512m cpus=1
+    Memory, processor, processes, time and output change at once; anything else needs a fresh sandbox, and asks first.
     """
+    place = call.place
     if call.argument:
-        raise UsageError(
-            f"%sandbox_limits does not take {call.argument[:40]!r}.", "Limits are set before the kernel starts."
-        )
-    call.say(table.as_text(call.place.settings.policy()))
+        await _change(call, {**place.settings.asked, **_pairs(call)})
+    call.say(table.as_text(place.settings.policy()))
+
+
+def _takes_nothing(call: Call) -> None:
+    if call.argument:
+        raise call.refuse(f"Usage: {call.name}")
+
+
+def _pairs(call: Call) -> dict[str, str]:
+    known = settings()
+    pairs = {}
+    for word in call.argument.split():
+        name, equals, value = word.partition("=")
+        if name not in known:
+            raise UsageError(f"There is no limit {name[:40]!r}.", f"There are {', '.join(known)}.")
+        if not equals or not value:
+            raise UsageError(f"{name} has no value.", f"Usage: %sandbox_limits {name}=VALUE, {known[name].allowed}.")
+        known[name].read(value)
+        pairs[known[name].variable] = value
+    return pairs
+
+
+async def _change(call: Call, asked: dict[str, str]) -> None:
+    """Make what is asked for hold, wholly or not at all. Raises PolicyError and what the engine raises."""
+    place = call.place
+    policy = place.settings.allowed(asked)
+    session = await place.session()
+    proven = place.lease.proven
+    changed = set() if proven is None else _differences(proven.policy, policy)
+    if changed <= _LIVE:
+        await _change_now(call, policy)
+        place.settings.asked = asked
+        return
+    names = ", ".join(name for name, setting in settings().items() if setting.field in changed - _LIVE)
+    question = f"To change {names}, a fresh sandbox has to be started, and all variables and files are lost. Go on?"
+    if not await place.confirm(question):
+        raise UsageError("Nothing was changed.", "Run it again and say y, or set it before the kernel starts.")
+    place.settings.asked = asked
+    session = await place.lease.restart()
+    call.say(f"This is a fresh sandbox, {session.sandbox.id[:12]}. {_GONE}")
+
+
+async def _change_now(call: Call, policy: SandboxPolicy) -> None:
+    lease = call.place.lease
+    session, proven = lease.session, lease.proven
+    if session is None or proven is None:
+        return
+    try:
+        await asyncio.to_thread(session.sandbox.limit, policy)
+    except Exception:
+        await asyncio.to_thread(session.sandbox.limit, proven.policy)
+        raise
+    await session.limit(policy)
+    lines = await asyncio.to_thread(selfcheck.prove, session.sandbox, policy, "that runs this sandbox")
+    lease.proven = Proven(proven.sandbox, policy, lines, proven.started)
+
+
+def _differences(old: SandboxPolicy, new: SandboxPolicy) -> set[str]:
+    return {line.name for line in fields(SandboxPolicy) if getattr(old, line.name) != getattr(new, line.name)}

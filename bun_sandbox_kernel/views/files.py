@@ -13,6 +13,7 @@ from typing import Any
 from ..answers import Entry, Listing
 from ..names import CODE_FOLDER, visible
 from ..sizes import size
+from .mime import DATA
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MARKS = {"file": "", "folder": "/", "link": " (link)", "other": " (no file)"}
@@ -28,7 +29,7 @@ def bundle(folder: str, listing: Listing) -> dict[str, Any]:
     return {
         "text/plain": _text(heading, rows, room),
         "text/html": _html(heading, rows, room),
-        "application/json": {"folder": folder, **asdict(listing)},
+        DATA: {"folder": folder, **asdict(listing)},
     }
 
 

@@ -29,7 +29,7 @@ const options = { idleTimeout: 0, maxRequestBodySize: Number.MAX_SAFE_INTEGER } 
 
 if (settings.socket === null) {
   Bun.serve({ ...options, port: settings.port, fetch: server.handler() });
-  Bun.serve({ ...options, port: settings.healthPort, fetch: server.handler("/health") });
+  Bun.serve({ ...options, port: settings.healthPort, fetch: server.handler(["/health", "/metrics"]) });
 } else {
   // The types of Bun leave the timeout out for sockets; without it a silent cell is cut off after some seconds.
   const all = { ...options, unix: settings.socket, fetch: server.handler() };

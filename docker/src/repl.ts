@@ -48,7 +48,7 @@ export class Repl {
   restarts = 0;
 
   constructor(
-    readonly limits: Limits,
+    public limits: Limits,
     readonly environment: Readonly<Record<string, string>>,
     /** Where everything goes that belongs to no running cell. */
     readonly late: (event: LateEvent) => void,
@@ -102,6 +102,17 @@ export class Repl {
     if (child === null) return true;
     climb(child, execution, () => this.#settle(execution));
     return true;
+  }
+
+  /**
+   * Forgets all variables: another worker takes the place of this one.
+   * @throws {Busy} while a cell runs.
+   */
+  reset(): void {
+    if (this.#current !== null)
+      throw new Busy("the sandbox is running a cell; wait for its end or interrupt it");
+    this.#questions.drop();
+    this.#replaceWorker();
   }
 
   /** Hands the running cell what was typed for it; false when it waits for no such input. */

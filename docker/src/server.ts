@@ -6,8 +6,11 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { Busy, type Repl } from "./repl.ts";
+import type { Limits } from "./supervisor/ending.ts";
 import { Files } from "./supervisor/files.ts";
 import { allow, type Body, body, HttpError } from "./supervisor/http.ts";
+import { usageOfOthers } from "./supervisor/linux.ts";
+import { Metrics } from "./supervisor/metrics.ts";
 import { readSelfCheck } from "./supervisor/selfcheck.ts";
 import { Transcript } from "./supervisor/transcript.ts";
 import { type Event, type ExecuteRequest, PROTOCOL, type Question, WRITE_MODES } from "./wire.ts";
@@ -20,6 +23,7 @@ export type Handler = (request: Request) => Promise<Response>;
 
 export class Server {
   readonly #started = performance.now();
+  readonly #measured = new Metrics();
 
   constructor(
     readonly repl: Repl,
@@ -31,12 +35,12 @@ export class Server {
     readonly files = new Files("/sandbox/code"),
   ) {}
 
-  /** All routes; `only` narrows them to one path, for a port that serves nothing else. */
-  handler(only?: string): Handler {
+  /** All routes; `only` narrows them to some paths, for a port that serves nothing else. */
+  handler(only?: readonly string[]): Handler {
     return async (request) => {
       try {
         const { pathname } = new URL(request.url);
-        if (only !== undefined && pathname !== only) throw notFound(pathname);
+        if (only !== undefined && !only.includes(pathname)) throw notFound(pathname);
         return await this.#route(request, pathname);
       } catch (error) {
         if (error instanceof HttpError) return error.response();
@@ -51,6 +55,9 @@ export class Server {
       case "/health":
         allow(request, "GET");
         return this.#health();
+      case "/metrics":
+        allow(request, "GET");
+        return this.#metrics();
       case "/events":
         allow(request, "GET");
         this.#authorize(request);
@@ -79,6 +86,20 @@ export class Server {
         allow(request, "POST");
         this.#authorize(request);
         return Response.json(await this.repl.ask(inspect(await body(request))));
+      case "/variables":
+        allow(request, "POST");
+        this.#authorize(request);
+        return Response.json(await this.repl.ask({ about: "variables" }));
+      case "/limits":
+        allow(request, "POST");
+        this.#authorize(request);
+        this.repl.limits = limits(await body(request));
+        return Response.json(this.#limits());
+      case "/reset":
+        allow(request, "POST");
+        this.#authorize(request);
+        this.repl.reset();
+        return Response.json({ reset: true });
       case "/input":
         allow(request, "POST");
         this.#authorize(request);
@@ -94,6 +115,13 @@ export class Server {
       default:
         throw notFound(path);
     }
+  }
+
+  #run(execution: ExecuteRequest, emit: (event: Event) => void): Promise<void> {
+    return this.repl.execute(execution, (event) => {
+      if (event.type === "end") this.#measured.record(event);
+      emit(event);
+    });
   }
 
   #authorize(request: Request): void {
@@ -118,14 +146,31 @@ export class Server {
         bun: this.identity.bun,
         uptime_ms: Math.round(performance.now() - this.#started),
         restarts: repl.restarts,
-        limits: {
-          max_execution_ms: repl.limits.maxExecutionMs,
-          max_memory_bytes: repl.limits.maxMemoryBytes,
-          max_output_bytes: repl.limits.maxOutputBytes,
-        },
+        limits: this.#limits(),
       },
       { status },
     );
+  }
+
+  #limits() {
+    const { maxExecutionMs, maxMemoryBytes, maxOutputBytes } = this.repl.limits;
+    return {
+      max_execution_ms: maxExecutionMs,
+      max_memory_bytes: maxMemoryBytes,
+      max_output_bytes: maxOutputBytes,
+    };
+  }
+
+  async #metrics(): Promise<Response> {
+    const { repl } = this;
+    const measured = await this.#measured.read({
+      ...this.identity,
+      running: repl.busy ? 1 : 0,
+      restarts: repl.restarts,
+      memoryBytes: usageOfOthers().memoryBytes,
+      memoryLimitBytes: repl.limits.maxMemoryBytes,
+    });
+    return new Response(measured.text, { headers: { "content-type": measured.contentType } });
   }
 
   #input(fields: Body): boolean {
@@ -149,7 +194,7 @@ export class Server {
       const transcript = new Transcript();
       const stop = () => this.repl.interrupt();
       request.signal.addEventListener("abort", stop);
-      await this.repl.execute(alone, (event) => transcript.add(event));
+      await this.#run(alone, (event) => transcript.add(event));
       request.signal.removeEventListener("abort", stop);
       return Response.json(transcript.summary());
     }
@@ -169,7 +214,7 @@ export class Server {
       controller.enqueue(`${JSON.stringify(event)}\n`);
       if (ended) controller.close();
     };
-    void this.repl.execute(execution, emit);
+    void this.#run(execution, emit);
     return new Response(stream, { headers: { "content-type": NDJSON } });
   }
 }
@@ -194,6 +239,12 @@ function executeRequest(fields: Body): ExecuteRequest {
   };
 }
 
+const limits = (fields: Body): Limits => ({
+  maxExecutionMs: wholeNumber(fields, "max_execution_ms", 0),
+  maxMemoryBytes: wholeNumber(fields, "max_memory_bytes", 0, Number.MAX_SAFE_INTEGER),
+  maxOutputBytes: wholeNumber(fields, "max_output_bytes", 0),
+});
+
 const isComplete = (fields: Body): Question => ({ about: "is_complete", code: text(fields, "code") });
 const complete = (fields: Body): Question => ({ about: "complete", ...place(fields) });
 const inspect = (fields: Body): Question => ({
@@ -216,9 +267,9 @@ function optionalText(fields: Body, name: string): string | null {
   return fields[name] == null ? null : text(fields, name);
 }
 
-function wholeNumber(fields: Body, name: string, fallback: number): number {
+function wholeNumber(fields: Body, name: string, fallback: number, most = 2 ** 31 - 1): number {
   const value = fields[name] ?? fallback;
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value < 2 ** 31) return value;
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= most) return value;
   throw new HttpError(400, "bad_request", `"${name}" must be a whole number, not ${describe(value)}`);
 }
 

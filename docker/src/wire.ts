@@ -100,6 +100,15 @@ export type Completions = {
 export type Completion = { readonly text: string; readonly kind: string; readonly signature: string };
 /** What is known of the name at the cursor; an empty bundle when nothing is. */
 export type Inspection = { readonly data: MimeBundle };
+/** One of the session's variables: how it was declared, what its value is, and what of it takes memory by itself. */
+export type Variable = {
+  readonly name: string;
+  readonly declared: string;
+  readonly kind: string;
+  /** Null where nobody knows. */
+  readonly bytes: number | null;
+  readonly text: string;
+};
 
 /** What `GET /files` answers: a folder's names, and the room in the working folder. Sizes in bytes. */
 export type Listing = {
@@ -128,11 +137,13 @@ export type Written = { readonly bytes: number; readonly existed: boolean };
 export type Question =
   | { readonly about: "is_complete"; readonly code: string }
   | { readonly about: "complete"; readonly code: string; readonly cursor: number }
-  | { readonly about: "inspect"; readonly code: string; readonly cursor: number; readonly detail: boolean };
+  | { readonly about: "inspect"; readonly code: string; readonly cursor: number; readonly detail: boolean }
+  | { readonly about: "variables" };
 export type Answers = {
   readonly is_complete: Completeness;
   readonly complete: Completions;
   readonly inspect: Inspection;
+  readonly variables: { readonly variables: readonly Variable[] };
 };
 export type Answer = { [About in keyof Answers]: { readonly about: About } & Answers[About] }[keyof Answers];
 

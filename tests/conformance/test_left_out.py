@@ -81,10 +81,10 @@ def test_a_sandbox_without_a_line_of_the_policy_is_ended_and_the_line_is_named(
 @pytest.mark.parametrize("tamper", ["pids"], indirect=True)
 def test_a_line_may_be_missing_when_the_policy_allows_it_by_name(engine: DockerEngine, tamper: str) -> None:
     policy = SandboxPolicy(transport="unix", allow_missing=frozenset({tamper}))
-    selfcheck.start(engine, policy, lambda _: None).stop()
+    selfcheck.start(engine, policy, lambda _: None).sandbox.stop()
 
 
 @pytest.mark.parametrize("transport", ["unix", "tcp"])
 def test_a_lawful_sandbox_holds_every_line(engine: DockerEngine, transport: Any) -> None:
     policy = SandboxPolicy(transport=transport, memory_bytes=128 << 20, cpus=0.25, pids=64, tmp_bytes=8 << 20)
-    selfcheck.start(engine, policy, lambda _: None).stop()
+    selfcheck.start(engine, policy, lambda _: None).sandbox.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 from bun_sandbox_kernel.engines import Endpoint, Unix
 from bun_sandbox_kernel.kernel import BunSandboxKernel
+from bun_sandbox_kernel.policy import SandboxPolicy
+from bun_sandbox_kernel.selfcheck import Proven
 from bun_sandbox_kernel.wire import PROTOCOL
 
 Forgery = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -103,6 +106,7 @@ HONEST: dict[str, Forgery] = {
     "/execute": events(END),
     "/interrupt": answers(b"200 OK", b'{"interrupted":true}'),
     "/input": answers(b"200 OK", b'{"accepted":true}'),
+    "/health": answers(b"200 OK", b'{"version":"0","bun":"0","restarts":0}'),
     "/complete": answers(b"200 OK", b'{"about":"complete","start":0,"end":1,"matches":[]}'),
 }
 
@@ -149,8 +153,8 @@ class Launch:
     progress = None
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox: Future[Sandbox] = Future()
-        self.sandbox.set_result(sandbox)
+        self.proven: Future[Proven] = Future()
+        self.proven.set_result(Proven(sandbox, SandboxPolicy(), [], time.time()))  # type: ignore[arg-type]
 
     def abandon(self) -> None:
         """Leave it to the test."""

@@ -156,7 +156,7 @@ async def test_tcp_answers_on_loopback_and_only_to_the_secret(engine: DockerEngi
         await session.close()
 
 
-async def test_the_health_port_answers_nothing_but_health(engine: DockerEngine) -> None:
+async def test_the_health_port_answers_nothing_but_health_and_metrics(engine: DockerEngine) -> None:
     with started(engine, SandboxPolicy(transport="tcp")) as sandbox:
         assert isinstance(sandbox.endpoint, Tcp)
         session = Session(sandbox)
@@ -165,6 +165,9 @@ async def test_the_health_port_answers_nothing_but_health(engine: DockerEngine) 
             client = HttpClient(replace(sandbox.endpoint, port=sandbox.endpoint.health_port), sandbox.secret)
             async with client.request("GET", "/health") as answer:
                 assert answer.status == 200
+            async with client.request("GET", "/metrics") as answer:
+                text = b"".join([chunk async for chunk in answer.chunks()]).decode()
+                assert 'bun_sandbox_executions_total{outcome="ok"} 1\n' in text
             async with client.request("POST", "/execute", {"code": "1"}) as answer:
                 assert answer.status in {404, 405}
             client.close()

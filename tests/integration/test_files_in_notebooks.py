@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bun_sandbox_kernel.views import DATA
 from tests.integration.kernels import ANSI, SECONDS, Message, Notebook, errors, kernel, text
 
 IMPORT = "import * as fs from 'node:fs'"
@@ -190,7 +191,7 @@ def test_files_are_listed_with_sizes_and_room(notebook: Notebook) -> None:
     assert re.search(r"^  a\.csv +2 KB  \d{4}-\d\d-\d\d \d\d:\d\d$", data["text/plain"], re.MULTILINE)
     assert re.search(r"^  sub/ ", data["text/plain"], re.MULTILINE)
     assert "files free" in data["text/html"]
-    assert data["application/json"]["total_bytes"] == 32 << 20
+    assert data[DATA]["total_bytes"] == 32 << 20
     (data,) = (m.content["data"] for m in notebook.run("%files sub")[1])
     assert data["text/plain"].startswith("/sandbox/code/sub\n  b ")
 

@@ -62,7 +62,7 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         monkeypatch.setattr(lease, "Launch", lambda _: Launch(second))
         kernel = Kernel()
         kernels.append(kernel)
-        kernel.adopt(Launch(first), SandboxPolicy)  # type: ignore[arg-type]
+        kernel.adopt(Launch(first), lambda _: SandboxPolicy())  # type: ignore[arg-type]
         forget_peak()
         return kernel, first
 

@@ -26,8 +26,8 @@ def shown(published: list[Message]) -> dict[str, Any]:
     return data
 
 
-def refused(notebook: Notebook, code: str) -> str:
-    reply, published = notebook.run(code, stop_on_error=False)
+def refused(notebook: Notebook, code: str, **options: Any) -> str:
+    reply, published = notebook.run(code, stop_on_error=False, **options)
     assert reply["status"] == "error"
     assert [m.kind for m in published][-1] == "error"
     return str(reply["evalue"])

@@ -16,7 +16,7 @@ from bun_sandbox_kernel.answers import (
     decode_written,
 )
 from bun_sandbox_kernel.errors import PeerError
-from bun_sandbox_kernel.views import files
+from bun_sandbox_kernel.views import DATA, files
 
 ROOM: dict[str, Any] = {"left_out": 0, "total_bytes": 4096, "free_bytes": 1024, "total_files": 9, "free_files": 8}
 
@@ -33,7 +33,7 @@ def test_names_sizes_times_and_room_are_shown() -> None:
         "3 KB used, 1 KB and 8 files free",
     ]
     assert "<td>1.5 KB</td>" in bundle["text/html"]
-    assert bundle["application/json"]["entries"][0] == {
+    assert bundle[DATA]["entries"][0] == {
         "name": "a.csv",
         "kind": "file",
         "bytes": 1536,

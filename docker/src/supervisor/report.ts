@@ -2,7 +2,7 @@
  * Pure: one line from the worker → a report, or an error. The worker is hostile, so nothing is taken as it comes: the
  * outcome is built field by field from what was checked.
  */
-import type { Answer, Completion, MimeBundle, OutputEvent, Report } from "../wire.ts";
+import type { Answer, Completion, MimeBundle, OutputEvent, Report, Variable } from "../wire.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type WorkerEvent = Extract<Report, { type: "output" }>["event"];
@@ -11,6 +11,7 @@ export class UnlawfulReport extends Error {}
 
 const MAX_NODES = 200_000;
 const MAX_MATCHES = 2000;
+const MAX_VARIABLES = 1000;
 const MAX_PROMPT = 10_000;
 
 /** @throws {UnlawfulReport | SyntaxError} when the line is not one of the worker's reports. */
@@ -84,7 +85,7 @@ function readEvent(fields: Fields): WorkerEvent {
 }
 
 function readAnswer(fields: Fields): Answer {
-  const about = oneOf(fields["about"], ["is_complete", "complete", "inspect"]);
+  const about = oneOf(fields["about"], ["is_complete", "complete", "inspect", "variables"]);
   switch (about) {
     case "is_complete":
       return {
@@ -101,12 +102,28 @@ function readAnswer(fields: Fields): Answer {
     }
     case "inspect":
       return { about, data: bundle(fields["data"]) };
+    case "variables": {
+      const { variables } = fields;
+      if (!Array.isArray(variables)) throw new UnlawfulReport("variables are a list");
+      return { about, variables: variables.slice(0, MAX_VARIABLES).map(readVariable) };
+    }
   }
 }
 
 function readCompletion(value: unknown): Completion {
   const fields = record(value);
   return { text: text(fields["text"]), kind: text(fields["kind"]), signature: text(fields["signature"]) };
+}
+
+function readVariable(value: unknown): Variable {
+  const fields = record(value);
+  return {
+    name: text(fields["name"]),
+    declared: text(fields["declared"]),
+    kind: text(fields["kind"]),
+    bytes: fields["bytes"] === null ? null : integer(fields["bytes"]),
+    text: text(fields["text"]),
+  };
 }
 
 function record(value: unknown): Fields {

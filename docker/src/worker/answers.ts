@@ -2,6 +2,7 @@
 import { complete } from "../language/complete.ts";
 import { completeness } from "../cell.ts";
 import { type Declared, declarations, inspect } from "../language/inspect.ts";
+import { variables } from "../language/variables.ts";
 import type { Answer, Question } from "../wire.ts";
 
 const declared = new Map<string, Declared>();
@@ -31,5 +32,7 @@ export function answer(question: Question): Answer {
         about: "inspect",
         ...inspect(question.code, question.cursor, question.detail, globalThis, declared, true),
       };
+    case "variables":
+      return { about: "variables", variables: variables(globalThis, declared) };
   }
 }

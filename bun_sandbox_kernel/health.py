@@ -1,0 +1,113 @@
+"""What can be said of a kernel's sandbox and its engine: sections of checks, each with a remedy."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import LANGUAGE_VERSION, doctor
+from .answers import Vitals
+from .doctor import Check
+from .engines import Tcp
+from .engines.docker import DockerEngine
+from .errors import SandboxError
+from .lease import Lease, Loss
+from .policy import SandboxPolicy
+from .selfcheck import Proven
+
+_ANSWER_SECONDS = 2.0
+_MANY_LOSSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Some checks under a title."""
+
+    title: str
+    checks: tuple[Check, ...]
+
+
+async def examine(lease: Lease, policy: SandboxPolicy) -> list[Section]:
+    """Ask the sandbox, its engine and this machine. Starts nothing; raises nothing."""
+    session, proven = lease.session, lease.proven
+    engine = asyncio.create_task(asyncio.to_thread(lambda: tuple(doctor.examine(DockerEngine()))))
+    if session is None or proven is None:
+        sandbox: tuple[Check, ...] = (Check("warn", "none runs", "The next cell starts one."),)
+        lines: tuple[Check, ...] = ()
+    else:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                sandbox = (*_describe(proven, await session.health()),)
+        except (SandboxError, TimeoutError) as error:
+            silent = f"{session.sandbox.id[:12]} does not answer {error}".strip()
+            sandbox = (Check("fail", silent, "Run `%sandbox_restart`."),)
+        lines = judged(proven)
+    return [
+        Section("Sandbox", (*sandbox, *_lost(lease.losses))),
+        *([Section("Limits, as found inside", lines)] if lines else []),
+        Section("Protection", _weakened(policy)),
+        Section("Engine and installation", await engine),
+    ]
+
+
+def judged(proven: Proven) -> tuple[Check, ...]:
+    """Return a check for each line of the self-check: one that may be missing, and is, is a warning."""
+    return tuple(
+        Check("ok", f"{line.name}: {line.found}")
+        if line.holds
+        else Check("warn", f"{line.name}: {line.found}", "It does not hold, and BUN_SANDBOX_ALLOW_MISSING allows that.")
+        for line in proven.lines
+    )
+
+
+def degraded(proven: Proven | None, losses: Sequence[Loss]) -> str:
+    """Return what is not as it should be, as one sentence that changes only when that does; empty for nothing."""
+    said = [] if proven is None else [*proven.policy.weakened]
+    said += [] if proven is None else [f"{line.name} does not hold" for line in proven.lines if not line.holds]
+    if len(losses) >= _MANY_LOSSES:
+        said.append(f"all variables were lost {_MANY_LOSSES} times or more")
+    return "; ".join(said)
+
+
+def _describe(proven: Proven, vitals: Vitals) -> list[Check]:
+    sandbox = proven.sandbox
+    endpoint = sandbox.endpoint
+    transport = (
+        f"TCP, port {endpoint.port} of {endpoint.host}" if isinstance(endpoint, Tcp) else "a private Unix socket"
+    )
+    return [
+        Check("ok", f"{sandbox.id[:12]}, started {ago(proven.started)}, reached by {transport}"),
+        Check("ok", f"Bun {vitals.bun}, TypeScript {LANGUAGE_VERSION}, image of version {vitals.version}"),
+    ]
+
+
+def _lost(losses: Sequence[Loss]) -> list[Check]:
+    if not losses:
+        return [Check("ok", "variables have never been lost")]
+    last = losses[-1]
+    times = "once" if len(losses) == 1 else f"{len(losses)} times"
+    return [
+        Check(
+            "warn",
+            f"variables were lost {times}, last {ago(last.time)}: {last.why}",
+            "A cell that needs more than it may have can be given more; see `%sandbox_limits`.",
+        )
+    ]
+
+
+def _weakened(policy: SandboxPolicy) -> tuple[Check, ...]:
+    if not policy.weakened:
+        return (Check("ok", "nothing is weakened: no network, system calls filtered, every limit required"),)
+    remedy = "Unset BUN_SANDBOX_NETWORK, BUN_SANDBOX_SECCOMP and BUN_SANDBOX_ALLOW_MISSING, and restart the kernel."
+    return tuple(Check("fail", said, remedy) for said in policy.weakened)
+
+
+def ago(then: float) -> str:
+    """Return how long ago a time was, in seconds since the epoch, in words."""
+    seconds = max(0, round(time.time() - then))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"

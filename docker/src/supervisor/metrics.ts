@@ -1,0 +1,103 @@
+/**
+ * What Prometheus reads: the executions so far, and the sandbox now.
+ *
+ * Names and units: https://prometheus.io/docs/practices/naming/. The library is loaded when somebody first asks, since
+ * most sandboxes belong to a kernel and are never asked.
+ */
+import type { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { EndEvent } from "../wire.ts";
+
+/** So many executions before the first look are counted. */
+const MAX_PENDING = 10_000;
+const SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
+
+/** Read at the moment of a look. */
+export type Now = {
+  readonly version: string;
+  readonly bun: string;
+  readonly running: number;
+  readonly restarts: number;
+  readonly memoryBytes: number;
+  readonly memoryLimitBytes: number;
+};
+
+type Series = {
+  readonly registry: Registry;
+  readonly executions: Counter<"outcome">;
+  readonly wall: Histogram;
+  readonly cpu: Counter;
+  readonly output: Counter;
+  readonly dropped: Counter;
+  readonly restarts: Gauge;
+  readonly running: Gauge;
+  readonly memory: Gauge;
+  readonly memoryLimit: Gauge;
+  readonly info: Gauge<"version" | "bun">;
+};
+
+export class Metrics {
+  readonly #pending: EndEvent[] = [];
+  #series: Promise<Series> | null = null;
+
+  /** Counts an execution that has ended. */
+  record(end: EndEvent): void {
+    if (this.#pending.length < MAX_PENDING) this.#pending.push(end);
+  }
+
+  /** The text format of Prometheus, and its content type. */
+  async read(now: Now): Promise<{ readonly text: string; readonly contentType: string }> {
+    this.#series ??= makeSeries();
+    const series = await this.#series;
+    for (const end of this.#pending.splice(0)) count(series, end);
+    series.restarts.set(now.restarts);
+    series.running.set(now.running);
+    series.memory.set(now.memoryBytes);
+    series.memoryLimit.set(now.memoryLimitBytes);
+    series.info.set({ version: now.version, bun: now.bun }, 1);
+    const { registry } = series;
+    return { text: await registry.metrics(), contentType: registry.contentType };
+  }
+}
+
+function count(series: Series, end: EndEvent): void {
+  series.executions.inc({ outcome: end.outcome });
+  series.wall.observe(end.wall_ms / 1000);
+  series.cpu.inc(end.cpu_ms / 1000);
+  series.output.inc(end.output_bytes);
+  series.dropped.inc(end.dropped_bytes);
+}
+
+async function makeSeries(): Promise<Series> {
+  const { Counter, Gauge, Histogram, Registry } = await import("prom-client");
+  const registry = new Registry();
+  const described = (name: string, help: string) => ({
+    name: `bun_sandbox_${name}`,
+    help,
+    registers: [registry],
+  });
+  const outcomes = ["ok", "error", "interrupted", "timeout", "memory", "crashed"];
+  const executions = new Counter({
+    ...described("executions_total", "Executions that have ended, by outcome."),
+    labelNames: ["outcome"] as const,
+  });
+  for (const outcome of outcomes) executions.inc({ outcome }, 0);
+  return {
+    registry,
+    executions,
+    wall: new Histogram({
+      ...described("execution_duration_seconds", "Wall time of executions."),
+      buckets: SECONDS,
+    }),
+    cpu: new Counter(described("execution_cpu_seconds_total", "Processor time of executions.")),
+    output: new Counter(described("output_bytes_total", "What executions have printed and shown.")),
+    dropped: new Counter(described("output_dropped_bytes_total", "What was left out of that.")),
+    restarts: new Gauge(described("worker_restarts", "Workers that have ended since the start.")),
+    running: new Gauge(described("executions_running", "Executions that run now.")),
+    memory: new Gauge(described("worker_memory_bytes", "Memory of the worker and what it has started.")),
+    memoryLimit: new Gauge(described("memory_limit_bytes", "Memory at which a worker is ended; 0 for none.")),
+    info: new Gauge({
+      ...described("build_info", "Versions; the value is 1."),
+      labelNames: ["version", "bun"] as const,
+    }),
+  };
+}
