@@ -119,6 +119,13 @@ class Inside:
         assert ran.end.outcome == "ok", (ran.error, ran.end)
         return json.loads(ran.printed)
 
+    def clear(self, *folders: str) -> None:
+        """Remove all that is in some folders."""
+        self.ask(
+            f"{list(folders)}.flatMap((folder) => fs.readdirSync(folder).map((name) => `${{folder}}/${{name}}`))"
+            ".forEach((path) => fs.rmSync(path, { recursive: true, force: true })) ?? 0"
+        )
+
     def code(self, action: str) -> str:
         """Return the error code that an action ends with, or "none"."""
         outcome = self.ask(f"attempt(() => {{ {action} }})")
