@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import comm
 import zmq
 from ipykernel.kernelbase import Kernel
+
+from . import comms
 
 BESIDE = frozenset(
     {
@@ -24,8 +25,6 @@ BESIDE = frozenset(
     }
 )
 """Requests that change nothing; each handler is told whose request it is, and asks for no parent."""
-_WIDGETS = "jupyter.widget.control"
-"""By which a front end asks for all widgets. The first of them brings ipywidgets, which takes this over."""
 _STOP_ABORTING = b"stop aborting"
 """ipykernel's own message to itself."""
 
@@ -38,10 +37,7 @@ class Dispatch(Kernel):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
-        self.comm_manager = comm.get_comm_manager()
-        self.comm_manager.register_target(_WIDGETS, _there_are_none)
-        for kind in ("comm_open", "comm_msg", "comm_close"):  # ipykernel answers these while a cell runs, too
-            self.shell_handlers[kind] = getattr(self.comm_manager, kind)
+        comms.serve(self)
 
     async def shell_main(self, subshell_id: str | None, msg: Any) -> None:
         """Answer at once, or in turn.
@@ -97,7 +93,3 @@ class Dispatch(Kernel):
         self._aborting = True
         self.shell_stream.flush(zmq.POLLIN)
         self.io_loop.call_later(self.stop_on_error_timeout, self.shell_main, subshell_id, [zmq.Frame(_STOP_ABORTING)])
-
-
-def _there_are_none(opened: Any, _: Any) -> None:
-    opened.close()

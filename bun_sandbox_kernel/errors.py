@@ -43,6 +43,10 @@ class UsageError(SandboxError):
     """A magic that does not exist, or an argument that it does not take."""
 
 
+class FileError(SandboxError):
+    """A file of the notebook's folder or of the sandbox cannot be used as asked; nothing has changed."""
+
+
 class PolicyError(SandboxError):
     """A setting is wrong: the message names it, its value and what is allowed."""
 

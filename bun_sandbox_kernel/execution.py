@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from . import health, introspection, magics, outputs, views
 from .cost import Cost
 from .errors import Busy
+from .folder import NotebookFolder
 from .introspection import Inquiry
 from .lease import Lease
 from .magics import Settings, Spell
@@ -75,6 +76,7 @@ class Execution:
         ask_user: Callable[[Input], Awaitable[str | None]],
         *,
         settings: Settings,
+        folder: NotebookFolder,
         pace: Pace,
         costs: Sequence[Cost],
         monitor: Monitor,
@@ -82,6 +84,7 @@ class Execution:
         self.lease = lease
         self.monitor = monitor
         self.settings = settings
+        self.folder = folder
         self.costs = costs
         self.payload: list[dict[str, Any]] = []
         self.show = show

@@ -12,12 +12,14 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from . import LANGUAGE_VERSION, __version__, outputs
 from .cost import KEY, REMEMBERED_CELLS, Cost
 from .errors import SandboxDied, SandboxError
 from .execution import Cell, Execution, Running, failed
+from .folder import NotebookFolder
 from .launch import Launch
 from .lease import Lease
 from .magics import Settings
@@ -61,6 +63,7 @@ class BunSandboxKernel(CodeQuestions, UsageReplies):
         self._execution: Execution | None = None
         self._parents: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
         self._settings = Settings()
+        self._folder = NotebookFolder(Path.cwd())
         self._cost: Cost | None = None
         self._costs: deque[Cost] = deque(maxlen=REMEMBERED_CELLS)
         self._pace = Pace(served=SERVED in os.environ)
@@ -192,6 +195,7 @@ class BunSandboxKernel(CodeQuestions, UsageReplies):
                 partial(self._show, cell),
                 partial(self._ask_user, cell),
                 settings=self._settings,
+                folder=self._folder,
                 pace=self._pace,
                 costs=self._costs,
                 monitor=self._monitor,

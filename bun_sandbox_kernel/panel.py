@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from .comms import widgets
 from .cost import Cost
 from .engines import Sandbox
 from .errors import SandboxError
@@ -29,9 +30,7 @@ class Panel:
     """One picture and two buttons, until the sandbox ends. Belongs to one event loop."""
 
     def __init__(self, monitor: Monitor, lease: Lease, costs: Sequence[Cost], interval_s: float) -> None:
-        import ipywidgets  # costs 0.05 s, which no other cell has to pay
-
-        ipywidgets.register_comm_target()  # ipywidgets does it for IPython alone
+        ipywidgets = widgets()
         self.id = uuid.uuid4().hex
         self._monitor = monitor
         self._lease = lease

@@ -20,6 +20,7 @@ from .resources import SECCOMP_PROFILE
 MIB = 1 << 20
 Transport = Literal["auto", "unix", "tcp"]
 Network = Literal["none", "internet"]
+NotebookMount = Literal["none", "ro"]
 UNCONFINED = Path("unconfined")
 """In the place of a profile: no filter at all."""
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": MIB, "g": 1 << 30}
@@ -97,6 +98,7 @@ LINES = (
     "tmp",
     "code",
     "shm",
+    "notebook",
     "memory",
     "swap",
     "cpus",
@@ -133,6 +135,8 @@ class SandboxPolicy:
     """How the kernel reaches the sandbox: a Unix socket in a private folder and no network at all, or TCP."""
     network: Network = _choice("BUN_SANDBOX_NETWORK", "none", "none", "internet")
     """Where a cell can connect to: nowhere, or wherever the engine's default network leads."""
+    mount_notebook_dir: NotebookMount = _choice("BUN_SANDBOX_MOUNT_NOTEBOOK_DIR", "none", "none", "ro")
+    """Whether cells can read the kernel's working folder, as ``/notebook``."""
     seccomp_profile: Path = field(
         default=SECCOMP_PROFILE,
         metadata={
@@ -177,6 +181,8 @@ class SandboxPolicy:
         said = []
         if self.network != "none":
             said.append("the sandbox has a network with a way out")
+        if self.mount_notebook_dir != "none":
+            said.append("cells can read the notebook's folder")
         if self.seccomp_profile == UNCONFINED:
             said.append("system calls are not filtered")
         said += [f"{name} need not hold" for name in sorted(self.allow_missing)]

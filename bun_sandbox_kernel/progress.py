@@ -6,20 +6,22 @@ import asyncio
 import html
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from .engines import Progress
+from .engines import Progress, Report
 from .lease import Lease
 from .outputs import Message
 from .session import Session
 
 _REPORT_SECONDS = 0.25
+_PATIENCE_SECONDS = 0.5
 
 
 async def opened(lease: Lease, publish: Callable[[Message], None]) -> Session:
     """Return the session once it is there, and show how far its start is. Raises SandboxError."""
     opening = lease.open()
-    display = ProgressDisplay(publish)
+    display = ProgressDisplay(publish, "Work on the sandbox's image")
     try:
         while not opening.done():
             await asyncio.wait({opening}, timeout=_REPORT_SECONDS)
@@ -30,11 +32,30 @@ async def opened(lease: Lease, publish: Callable[[Message], None]) -> Session:
     return opening.result()
 
 
+@contextmanager
+def reporting(publish: Callable[[Message], None], work: str) -> Iterator[Report]:
+    """Yield what takes any number of reports and shows some of them, and none of work that is over at once."""
+    display = ProgressDisplay(publish, work)
+    due = time.monotonic() + _PATIENCE_SECONDS
+
+    def report(progress: Progress) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            display.show(progress)
+            due = time.monotonic() + _REPORT_SECONDS
+
+    try:
+        yield report
+    finally:
+        display.finish()
+
+
 class ProgressDisplay:
     """One display that is made at the first report and updated by the later ones."""
 
-    def __init__(self, publish: Callable[[Message], None]) -> None:
+    def __init__(self, publish: Callable[[Message], None], work: str) -> None:
         self._publish = publish
+        self._work = work
         self._id = uuid.uuid4().hex
         self._started: float | None = None
         self._shown: Progress | None = None
@@ -50,7 +71,7 @@ class ProgressDisplay:
     def finish(self) -> None:
         """Leave one line that tells how long it took, well or badly; nothing where nothing was shown."""
         if self._started is not None:
-            line = f"Work on the sandbox's image took {time.monotonic() - self._started:.0f} s."
+            line = f"{self._work} took {time.monotonic() - self._started:.0f} s."
             self._send(line, html.escape(line))
 
     def _send(self, text: str, markup: str) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import sizes
@@ -57,6 +58,7 @@ def start(engine: Engine, policy: SandboxPolicy, report: Report) -> Proven:
 def prove(sandbox: Sandbox, policy: SandboxPolicy, engine: str) -> list[Line]:
     """Ask a sandbox that nobody has used what holds in it. Raises StartFailed and PeerError."""
     facts = Fields.parse(_ask(sandbox.endpoint, sandbox.secret))
+    _require_readable(facts, policy)
     lines = judge(facts, policy, private=isinstance(sandbox.endpoint, Unix))
     _require(lines, policy, engine)
     return lines
@@ -111,6 +113,27 @@ def _mounted(facts: Fields, policy: SandboxPolicy) -> Iterator[Line]:
         holds = kind == "tmpfs" and flags >= {"noexec", "nosuid", "nodev"}
         holds = holds and 0 < size <= most and 0 < inodes <= policy.tmpfs_inodes
         yield Line(name, holds, f"{kind} of {sizes.size(size)} and {inodes} files, {','.join(sorted(flags))}")
+    yield _notebook(mounts, policy)
+
+
+def _notebook(mounts: Mapping[str, Fields], policy: SandboxPolicy) -> Line:
+    """Judge the notebook's folder, and whatever is mounted within it."""
+    options = {path: mount.texts("options") for path, mount in mounts.items() if path.startswith("/notebook")}
+    if policy.mount_notebook_dir == "none":
+        return Line("notebook", not options, "mounted" if options else "not mounted")
+    writable = [path for path, flags in options.items() if "ro" not in flags]
+    found = f"{', '.join(writable)} is writable" if writable else "read-only" if options else "not mounted"
+    return Line("notebook", "/notebook" in options and not writable, found)
+
+
+def _require_readable(facts: Fields, policy: SandboxPolicy) -> None:
+    """Raise StartFailed for a notebook's folder that is mounted for nothing."""
+    for mount in facts.objects("mounts"):
+        if mount.text("path") == "/notebook" and not mount.flag("readable"):
+            raise StartFailed(
+                f"The sandbox's user, {policy.uid}, cannot read the notebook's folder {Path.cwd()}.",
+                "Let others read it (`chmod o+rx`), or set BUN_SANDBOX_MOUNT_NOTEBOOK_DIR=none.",
+            )
 
 
 def _require(lines: list[Line], policy: SandboxPolicy, engine: str) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import partial
 from http import HTTPStatus
+from urllib.parse import quote
 
 import h11
 
@@ -19,19 +20,26 @@ from .answers import (
     Completeness,
     Completions,
     Inspection,
+    Listing,
     Variable,
     Vitals,
+    WriteMode,
+    Written,
     decode_acceptance,
     decode_completeness,
     decode_completions,
+    decode_file_refusal,
     decode_inspection,
+    decode_listing,
     decode_variables,
     decode_vitals,
+    decode_written,
 )
 from .engines import Sandbox
-from .errors import Busy, PeerError, SandboxDied, SandboxError, VersionMismatch
+from .errors import Busy, FileError, PeerError, SandboxDied, SandboxError, VersionMismatch
+from .names import visible
 from .policy import SandboxPolicy
-from .transport import Answer, HttpClient, encode
+from .transport import Answer, Content, HttpClient, encode
 from .watch import watched
 from .wire import PROTOCOL, Alive, Event, ExecuteRequest, Hello, LateEvent, Lines, Order, decode, decode_late
 
@@ -136,6 +144,40 @@ class Session:
     async def inspect(self, code: str, cursor: int, *, detail: bool) -> Inspection:
         """Ask what is known of the name at the cursor, an offset in UTF-16 units."""
         return decode_inspection(await self._ask("/inspect", {"code": code, "cursor": cursor, "detail": detail}))
+
+    # Files of the sandbox's working folder, by paths below it. Each raises FileError, SandboxDied or PeerError.
+
+    async def list_files(self, folder: str = "") -> Listing:
+        """Ask what a folder holds, and what room is left."""
+        async with self._file("GET", "/files", folder) as answer, asyncio.timeout(_ANSWER_SECONDS):
+            return decode_listing(await _read(answer))
+
+    async def read_file(self, path: str, most_bytes: int) -> AsyncGenerator[bytes]:
+        """Yield a file as it arrives; one of more than ``most_bytes`` is a FileError, whatever the sandbox says."""
+        size = 0
+        async with self._file("GET", "/file", path) as answer:
+            async for piece in answer.chunks():
+                size += len(piece)
+                if size > most_bytes:
+                    raise FileError(
+                        f"{visible(path)} has more than {most_bytes} bytes.", "Write what is needed to a smaller file."
+                    )
+                yield piece
+
+    async def write_file(self, path: str, content: Content, mode: WriteMode = "create") -> Written:
+        """Make a file of the content, or add it to one; all of it, or nothing is changed."""
+        async with self._file("PUT", f"/file?mode={mode}", path, content) as answer:
+            return decode_written(await _read(answer))
+
+    @asynccontextmanager
+    async def _file(self, method: str, route: str, path: str, body: Content | None = None) -> AsyncIterator[Answer]:
+        target = f"{route}{'&' if '?' in route else '?'}path={quote(path, safe='', errors='replace')}"
+        with self._translated():
+            async with self._client.request(method, target, body) as answer:
+                if answer.status != HTTPStatus.OK:
+                    said = await _read(answer)
+                    raise decode_file_refusal(path, said) or SandboxError(f"The sandbox refused: {visible(said[:300])}")
+                yield answer
 
     async def variables(self) -> tuple[Variable, ...]:
         """Ask for the session's variables."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import h11
 
@@ -17,6 +17,13 @@ from .engines import Endpoint, Unix
 
 _READ_BYTES = 1 << 18
 _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter, h11.Connection]
+
+
+class Content(NamedTuple):
+    """A body that is sent a piece at a time; ``size`` is that of all of them, in bytes."""
+
+    size: int
+    pieces: Iterable[bytes]
 
 
 class Answer:
@@ -48,20 +55,26 @@ class HttpClient:
 
     @asynccontextmanager
     async def request(
-        self, method: str, path: str, body: Mapping[str, object] | None = None, accept: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | Content | None = None,
+        accept: str = "application/json",
     ) -> AsyncIterator[Answer]:
         """Send one request; the connection is closed on the way out unless the body was read to its end."""
         connection = self._idle.pop() if self._idle else await self._connect()
         _, writer, state = connection
         try:
-            content = b"" if body is None else encode(body)
-            headers = [*self._headers, ("Accept", accept), ("Content-Length", str(len(content)))]
-            sent = state.send(h11.Request(method=method, target=path, headers=headers))
-            writer.write(
-                b"".join(filter(None, (sent, state.send(h11.Data(data=content)), state.send(h11.EndOfMessage()))))
-            )
-            await writer.drain()
-            head = await _next_event(connection)
+            content = body if isinstance(body, Content) else _whole(body)
+            headers = [*self._headers, ("Accept", accept), ("Content-Length", str(content.size))]
+            begin = state.send(h11.Request(method=method, target=path, headers=headers)) or b""
+            if isinstance(body, Content):
+                writer.write(begin)
+                head = await _exchange(connection, content.pieces)
+            else:
+                writer.write(begin + b"".join(_framed(state, content.pieces)))
+                await writer.drain()
+                head = await _next_event(connection)
             if not isinstance(head, h11.Response):
                 raise ConnectionError("the sandbox closed the connection")
             yield Answer(head.status_code, connection)
@@ -100,6 +113,34 @@ class HttpClient:
 def encode(body: Mapping[str, object]) -> bytes:
     """Return the JSON in UTF-8; half a character, which no text holds, becomes a question mark."""
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _whole(body: Mapping[str, object] | None) -> Content:
+    content = b"" if body is None else encode(body)
+    return Content(len(content), (content,))
+
+
+def _framed(state: h11.Connection, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield state.send(h11.Data(data=piece)) or b""
+    yield state.send(h11.EndOfMessage()) or b""
+
+
+async def _exchange(connection: _Connection, pieces: Iterable[bytes]) -> Any:
+    """Send a body, no faster than it is read, and return the head of the answer, which may come before its end."""
+    _, writer, state = connection
+    answer = asyncio.ensure_future(_next_event(connection))
+    try:
+        for piece in _framed(state, pieces):
+            writer.write(piece)
+            draining = asyncio.ensure_future(writer.drain())
+            await asyncio.wait({draining, answer}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done() or draining.exception() is not None:
+                draining.cancel()
+                break
+        return await answer
+    finally:
+        answer.cancel()
 
 
 def _is_whole(state: h11.Connection) -> bool:

@@ -26,6 +26,8 @@ from .socket_folder import SocketFolder
 LABEL = "io.bun-sandbox"
 SOCKET_FOLDER = "/run/bun-sandbox"
 """Where the private folder with the socket is mounted, inside."""
+NOTEBOOK_FOLDER = "/notebook"
+"""Where the notebook's folder is mounted, inside, if the policy says so."""
 NETWORK = "bun-sandbox"
 """A bridge without a way out, for engines whose sockets we cannot share."""
 _LAST_WORDS_SECONDS = 2.0
@@ -35,12 +37,19 @@ _abandoned: set[str] = set()
 
 
 def container_spec(
-    policy: SandboxPolicy, *, image_name: str, owner: Owner, launch: str, secret: str, folder: Path | None
+    policy: SandboxPolicy,
+    *,
+    image_name: str,
+    owner: Owner,
+    launch: str,
+    secret: str,
+    folder: Path | None,
+    notebook: Path,
 ) -> dict[str, Any]:
     """Return the body of ``POST /containers/create`` (Docker Engine API 1.41).
 
     With a folder the supervisor listens on a socket in it and there is no network; without one it listens on two
-    loopback ports that the engine chooses.
+    loopback ports that the engine chooses. ``notebook`` is the folder that the policy may let cells read.
     """
     labels = {**owner.labels(), "launch": launch}
     environment = {
@@ -73,6 +82,18 @@ def container_spec(
         "LogConfig": {"Type": "json-file", "Config": {"max-size": str(policy.log_bytes), "max-file": "1"}},
         "RestartPolicy": {"Name": "no"},
     }
+    if policy.mount_notebook_dir == "ro":
+        # What is mounted within it stays outside: until version 25 engines leave that writable.
+        options = {"Propagation": "rprivate", "NonRecursive": True}
+        host["Mounts"] = [
+            {
+                "Type": "bind",
+                "Source": str(notebook),
+                "Target": NOTEBOOK_FOLDER,
+                "ReadOnly": True,
+                "BindOptions": options,
+            }
+        ]
     spec: dict[str, Any] = {
         "Image": image_name,
         "Hostname": "sandbox",
@@ -174,6 +195,7 @@ class DockerEngine:
                 launch=launch,
                 secret=secret,
                 folder=None if folder is None else folder.mounted,
+                notebook=Path.cwd(),
             )
             if folder is None:
                 _ensure_network()
@@ -208,6 +230,7 @@ class DockerEngine:
             launch="{launch}",
             secret="{secret}",
             folder=folder,
+            notebook=Path.cwd(),
         )
 
     def reap(self) -> list[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import inspect
 from difflib import get_close_matches
 
-from ..errors import UsageError
-from . import content, foreign, sandbox, session, stats, timing
+from ..errors import FileError, UsageError
+from . import content, files, foreign, sandbox, session, stats, timing
 from .call import Call, Place, Run, Settings
 from .parts import HELP, SHELL, Part, Program, Spell, name_at, name_before
 from .parts import parts as _parts
@@ -51,6 +51,12 @@ MAGICS: dict[str, Run] = {
     "%%html": content.html,
     "%%markdown": content.markdown,
     "%%svg": content.svg,
+    "%files": files.listing,
+    "%upload": files.upload,
+    "%download": files.download,
+    "%%writefile": files.writefile,
+    "%run": files.run,
+    "%load": files.load,
     "%vars": session.variables,
     "%who": session.who,
     "%env": session.env,
@@ -81,7 +87,11 @@ async def perform(spell: Spell, place: Place) -> None:
     elif spell.name == SHELL:
         raise foreign.shell(spell.argument)
     else:
-        await MAGICS[_existing(spell.name)](Call(place, spell))
+        name = _existing(spell.name)
+        try:
+            await MAGICS[name](Call(place, spell))
+        except FileError as error:
+            raise FileError(error.message, f"{error.remedy} {_usage(name)}") from error
 
 
 def documentation(name: str) -> str:
@@ -108,6 +118,10 @@ def _existing(name: str) -> str:
 
 def _summary(name: str) -> str:
     return documentation(name).split("\n")[0].removeprefix(f"{name}: ")
+
+
+def _usage(name: str) -> str:
+    return next(line for line in documentation(name).split("\n") if line.startswith("Usage: "))
 
 
 def _by_name(name: str) -> tuple[str, str]:

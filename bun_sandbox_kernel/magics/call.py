@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Protocol
 
 from ..cost import Cost
 from ..errors import UsageError
+from ..folder import NotebookFolder
 from ..lease import Lease
 from ..monitor import Monitor
 from ..outputs import Message
@@ -45,6 +46,7 @@ class Place(Protocol):
     monitor: Monitor
     costs: Sequence[Cost]
     """Of the cells so far that ran something."""
+    folder: NotebookFolder
     payload: list[dict[str, Any]]
     """Of ``execute_reply``: pages, and text for the next cell."""
 

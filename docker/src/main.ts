@@ -8,7 +8,7 @@ import { chmodSync } from "node:fs";
 import { Lifeline } from "./supervisor/lifeline.ts";
 import { hideFromSameUser } from "./supervisor/linux.ts";
 import { Repl } from "./repl.ts";
-import { type Handler, MAX_BODY_BYTES, Server } from "./server.ts";
+import { type Handler, Server } from "./server.ts";
 import { readSettings } from "./supervisor/settings.ts";
 
 const settings = readSettings(process.env);
@@ -21,8 +21,11 @@ if (settings.lifeline) lifeline.expect();
 const repl = new Repl(settings.limits, settings.workerEnvironment, (event) => lifeline.send(event));
 const server = new Server(repl, settings.secret, settings.identity, lifeline.attach);
 
-/** Without an idle timeout, since a cell may take as long as it likes between two bytes. */
-const options = { idleTimeout: 0, maxRequestBodySize: MAX_BODY_BYTES } as const;
+/**
+ * Without an idle timeout, since a cell may take as long as it likes between two bytes. Each route says how much of a
+ * body it reads; what nobody reads is not kept.
+ */
+const options = { idleTimeout: 0, maxRequestBodySize: Number.MAX_SAFE_INTEGER } as const;
 
 if (settings.socket === null) {
   Bun.serve({ ...options, port: settings.port, fetch: server.handler() });

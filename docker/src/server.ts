@@ -7,28 +7,17 @@
 import { timingSafeEqual } from "node:crypto";
 import { Busy, type Repl } from "./repl.ts";
 import type { Limits } from "./supervisor/ending.ts";
+import { Files } from "./supervisor/files.ts";
+import { allow, type Body, body, HttpError } from "./supervisor/http.ts";
 import { usageOfOthers } from "./supervisor/linux.ts";
 import { Metrics } from "./supervisor/metrics.ts";
 import { readSelfCheck } from "./supervisor/selfcheck.ts";
 import { Transcript } from "./supervisor/transcript.ts";
-import { type Event, type ExecuteRequest, PROTOCOL, type Question } from "./wire.ts";
+import { type Event, type ExecuteRequest, PROTOCOL, type Question, WRITE_MODES } from "./wire.ts";
 
-/** Largest body of a request; a cell is text that a person typed. */
-export const MAX_BODY_BYTES = 1 << 20;
 const NDJSON = "application/x-ndjson";
 
 export type Identity = { readonly version: string; readonly bun: string };
-
-class HttpError extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-    readonly headers: Readonly<Record<string, string>> = {},
-  ) {
-    super(message);
-  }
-}
 
 export type Handler = (request: Request) => Promise<Response>;
 
@@ -43,6 +32,7 @@ export class Server {
     readonly identity: Identity,
     /** The stream that ties the sandbox's life to the kernel's. */
     readonly events: Handler,
+    readonly files = new Files("/sandbox/code"),
   ) {}
 
   /** All routes; `only` narrows them to some paths, for a port that serves nothing else. */
@@ -53,9 +43,9 @@ export class Server {
         if (only !== undefined && !only.includes(pathname)) throw notFound(pathname);
         return await this.#route(request, pathname);
       } catch (error) {
-        if (error instanceof HttpError) return failure(error);
-        if (error instanceof Busy) return failure(new HttpError(409, "busy", error.message));
-        return failure(new HttpError(500, "internal", String(error)));
+        if (error instanceof HttpError) return error.response();
+        if (error instanceof Busy) return new HttpError(409, "busy", error.message).response();
+        return new HttpError(500, "internal", String(error)).response();
       }
     };
   }
@@ -114,6 +104,14 @@ export class Server {
         allow(request, "POST");
         this.#authorize(request);
         return Response.json({ accepted: this.#input(await body(request)) });
+      case "/files":
+        allow(request, "GET");
+        this.#authorize(request);
+        return Response.json(this.files.list(parameter(request, "path", "")));
+      case "/file":
+        allow(request, "GET", "PUT");
+        this.#authorize(request);
+        return this.#file(request, parameter(request, "path", ""));
       default:
         throw notFound(path);
     }
@@ -179,6 +177,16 @@ export class Server {
     return this.repl.input(wholeNumber(fields, "id", -1), optionalText(fields, "value"));
   }
 
+  async #file(request: Request, path: string): Promise<Response> {
+    if (request.method === "GET")
+      return new Response(this.files.read(path), { headers: { "content-type": "application/octet-stream" } });
+    const asked = parameter(request, "mode", "create");
+    const mode = WRITE_MODES.find((known) => known === asked);
+    if (mode === undefined)
+      throw new HttpError(400, "bad_request", `"mode" must be one of ${WRITE_MODES.join(", ")}`);
+    return Response.json(await this.files.write(path, mode, request.body ?? emptyBody()));
+  }
+
   async #execute(request: Request, execution: ExecuteRequest): Promise<Response> {
     if (!request.headers.get("accept")?.includes(NDJSON)) {
       // One answer cannot ask back.
@@ -211,37 +219,12 @@ export class Server {
   }
 }
 
-function failure({ status, code, message, headers }: HttpError): Response {
-  return Response.json({ error: { code, message } }, { status, headers });
-}
-
 const notFound = (path: string) => new HttpError(404, "not_found", `there is nothing at ${path}`);
 
-function allow(request: Request, method: string): void {
-  if (request.method !== method)
-    throw new HttpError(405, "method_not_allowed", `use ${method}, not ${request.method}`, { allow: method });
-}
+const parameter = (request: Request, name: string, fallback: string): string =>
+  new URL(request.url).searchParams.get(name) ?? fallback;
 
-type Body = Readonly<Record<string, unknown>>;
-
-async function body(request: Request): Promise<Body> {
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > MAX_BODY_BYTES)
-    throw new HttpError(
-      413,
-      "too_large",
-      `the body has ${bytes.byteLength} bytes; at most ${MAX_BODY_BYTES} are read`,
-    );
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new HttpError(400, "bad_request", "the body is not JSON in UTF-8");
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new HttpError(400, "bad_request", 'the body is not a JSON object; send {"code": "…"}');
-  return value as Body;
-}
+const emptyBody = () => new Blob().stream();
 
 function executeRequest(fields: Body): ExecuteRequest {
   return {

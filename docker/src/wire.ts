@@ -110,6 +110,29 @@ export type Variable = {
   readonly text: string;
 };
 
+/** What `GET /files` answers: a folder's names, and the room in the working folder. Sizes in bytes. */
+export type Listing = {
+  readonly entries: readonly Entry[];
+  /** So many names are not told. */
+  readonly left_out: number;
+  readonly total_bytes: number;
+  readonly free_bytes: number;
+  readonly total_files: number;
+  readonly free_files: number;
+};
+export type Entry = {
+  readonly name: string;
+  readonly kind: "file" | "folder" | "link" | "other";
+  readonly bytes: number;
+  /** Since 1970. */
+  readonly modified_ms: number;
+};
+/** What `PUT /file` does where a file of that name is: refuse, take its place, or add to it. */
+export const WRITE_MODES = ["create", "replace", "append"] as const;
+export type WriteMode = (typeof WRITE_MODES)[number];
+/** What `PUT /file` answers: what arrived, and whether a file of that name was there. */
+export type Written = { readonly bytes: number; readonly existed: boolean };
+
 /** What is asked of the worker between commands to run, and the shape of its answer. */
 export type Question =
   | { readonly about: "is_complete"; readonly code: string }

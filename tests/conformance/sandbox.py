@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from bun_sandbox_kernel.answers import WriteMode, Written
 from bun_sandbox_kernel.engines import Engine
 from bun_sandbox_kernel.policy import SandboxPolicy
 from bun_sandbox_kernel.session import Session
+from bun_sandbox_kernel.transport import Content
 from bun_sandbox_kernel.wire import Display, End, Error, Event, Late, LateEvent, Result, Stream, WorkerLost
 
+T = TypeVar("T")
 CELL_SECONDS = 30
 """Nothing that a cell does may keep its user waiting longer, in this suite."""
 PRELUDE = """
@@ -116,6 +119,13 @@ class Inside:
         assert ran.end.outcome == "ok", (ran.error, ran.end)
         return json.loads(ran.printed)
 
+    def clear(self, *folders: str) -> None:
+        """Remove all that is in some folders."""
+        self.ask(
+            f"{list(folders)}.flatMap((folder) => fs.readdirSync(folder).map((name) => `${{folder}}/${{name}}`))"
+            ".forEach((path) => fs.rmSync(path, { recursive: true, force: true })) ?? 0"
+        )
+
     def code(self, action: str) -> str:
         """Return the error code that an action ends with, or "none"."""
         outcome = self.ask(f"attempt(() => {{ {action} }})")
@@ -125,6 +135,28 @@ class Inside:
         """Return what a system call returned, and errno."""
         outcome = self.ask(f"call({', '.join([str(number), *arguments])})")
         return int(outcome["returned"]), int(outcome["errno"])
+
+    def do(self, work: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        """Ask the session for something other than a cell."""
+
+        async def bounded() -> T:
+            async with asyncio.timeout(CELL_SECONDS):
+                return await work(self.session)
+
+        return self._runner.run(bounded())
+
+    def read(self, path: str) -> bytes:
+        """Return a file of the working folder. Raises FileError."""
+
+        async def whole(session: Session) -> bytes:
+            return b"".join([piece async for piece in session.read_file(path, self.policy.code_bytes)])
+
+        return self.do(whole)
+
+    def write(self, path: str, content: bytes, mode: WriteMode = "create") -> Written:
+        """Write a file of the working folder. Raises FileError."""
+        pieces = (content[at : at + (1 << 18)] for at in range(0, len(content), 1 << 18))
+        return self.do(lambda session: session.write_file(path, Content(len(content), pieces), mode))
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and late events arrive."""

@@ -141,3 +141,8 @@ def number(name: str) -> int:
         pytest.skip("the numbers of this machine's system calls are not known")
     known = ALLOWED | {call: numbers for family in FORBIDDEN.values() for call, numbers in family.items()}
     return known[name][MACHINES.index(platform.machine())]
+
+
+def fifo(path: str) -> str:
+    """Return code that makes a pipe with a name, which keeps its reader waiting."""
+    return f"call({number('mknodat')}, -100, '{path}', {0o010666}, 0)"

@@ -8,33 +8,25 @@ import pytest
 
 from bun_sandbox_kernel.policy import SandboxPolicy
 from tests.conformance.sandbox import Inside
-from tests.conformance.syscalls import number
+from tests.conformance.syscalls import fifo, number
 
 FOLDERS = {
     "/tmp": SandboxPolicy().tmp_bytes,
     "/sandbox/code": SandboxPolicy().code_bytes,
     "/dev/shm": SandboxPolicy().shm_bytes,
 }
-FIFO, SOCKET = 0o010000, 0o140000
+SOCKET = 0o140000
 
 
 @pytest.fixture(autouse=True)
 def _folders_are_empty(inside: Inside) -> Iterator[None]:
     yield
-    inside.ask(
-        f"{list(FOLDERS)}.flatMap((folder) => fs.readdirSync(folder).map((name) => `${{folder}}/${{name}}`))"
-        ".forEach((path) => fs.rmSync(path, { recursive: true, force: true })) ?? 0"
-    )
+    inside.clear(*FOLDERS)
 
 
 def fill(folder: str) -> str:
     """Return code that writes to a file until it is refused."""
     return f"const file = fs.openSync('{folder}/full', 'w'); while (true) fs.writeSync(file, Buffer.alloc(1 << 20))"
-
-
-def fifo(path: str) -> str:
-    """Return code that makes a pipe with a name, which keeps its reader waiting."""
-    return f"call({number('mknodat')}, -100, '{path}', {FIFO | 0o666}, 0)"
 
 
 # -- full --------------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ TAMPERS: dict[str, Tamper] = {
     "tmp": lambda _, host: _tmpfs(host, "/tmp", ",noexec", ",exec"),
     "code": lambda _, host: _tmpfs(host, "/sandbox/code", f"size={32 << 20}", f"size={33 << 20}"),
     "shm": lambda _, host: _tmpfs(host, "/dev/shm", "nr_inodes=4096", "nr_inodes=8192"),
+    "notebook": lambda _, host: host["Binds"].append("/usr:/notebook:ro"),
     "memory": lambda _, host: host.update(Memory=0, MemorySwap=0),
     "swap": lambda _, host: host.update(MemorySwap=host["Memory"] * 2),
     "cpus": lambda _, host: host.update(NanoCpus=0),

@@ -200,7 +200,13 @@ def test_reap_removes_orphans_and_leaves_the_living(engine: DockerEngine, tmp_pa
     try:
         for name, owner in owners.items():
             spec = container_spec(
-                SandboxPolicy(), image_name=image.reference(), owner=owner, launch="1", secret="x" * 32, folder=tmp_path
+                SandboxPolicy(),
+                image_name=image.reference(),
+                owner=owner,
+                launch="1",
+                secret="x" * 32,
+                folder=tmp_path,
+                notebook=tmp_path,
             )
             made[name] = api.create(spec)
         with started(engine) as living:

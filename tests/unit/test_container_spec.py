@@ -15,7 +15,13 @@ OWNER = Owner("host", "boot", "42", "1000")
 
 def spec(policy: SandboxPolicy | None = None, folder: Path | None = Path("/private/run")) -> dict[str, Any]:
     return container_spec(
-        policy or SandboxPolicy(), image_name="bun-sandbox:1", owner=OWNER, launch="1", secret="s3cret", folder=folder
+        policy or SandboxPolicy(),
+        image_name="bun-sandbox:1",
+        owner=OWNER,
+        launch="1",
+        secret="s3cret",
+        folder=folder,
+        notebook=Path("/home/ada/notebooks"),
     )
 
 
@@ -72,3 +78,10 @@ def test_limits_reach_the_supervisor() -> None:
     policy = SandboxPolicy(memory_bytes=512 << 20, max_execution_ms=5000, max_output_bytes=1 << 20)
     environment = spec(policy)["Env"]
     assert {"MAX_EXECUTION_TIME=5000", "MAX_MEMORY=536870912", "MAX_OUTPUT=1048576"} <= set(environment)
+
+
+def test_the_notebook_s_folder_is_shown_only_where_it_is_asked_for_and_never_writable() -> None:
+    assert "Mounts" not in spec()["HostConfig"]
+    (mount,) = spec(SandboxPolicy(mount_notebook_dir="ro"))["HostConfig"]["Mounts"]
+    assert (mount["Source"], mount["Target"], mount["ReadOnly"]) == ("/home/ada/notebooks", "/notebook", True)
+    assert mount["BindOptions"]["NonRecursive"] is True

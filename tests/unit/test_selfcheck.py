@@ -97,3 +97,26 @@ def test_what_is_no_self_check_is_a_peer_error(field: str, value: object) -> Non
         value = 1
     with pytest.raises(PeerError):
         missing({field: value})
+
+
+NOTEBOOK = {"path": "/notebook", "type": "ext4", "options": ["ro"], "bytes": 1, "inodes": 1, "readable": True}
+WRITABLE = {**NOTEBOOK, "options": ["rw"]}
+
+
+@pytest.mark.parametrize(
+    ("policy", "mounts", "holds"),
+    [
+        ("none", [], True),
+        ("none", [NOTEBOOK], False),
+        ("ro", [], False),
+        ("ro", [NOTEBOOK], True),
+        ("ro", [WRITABLE], False),
+        ("ro", [NOTEBOOK, {**WRITABLE, "path": "/notebook/disk"}], False),
+    ],
+)
+def test_the_notebook_s_folder_is_read_only_with_all_that_is_mounted_in_it(
+    policy: Any, mounts: list[Any], holds: bool
+) -> None:
+    facts = Fields({**LAWFUL, "mounts": [*LAWFUL["mounts"], *mounts]})
+    lines = judge(facts, SandboxPolicy(mount_notebook_dir=policy), private=True)
+    assert [line.name for line in lines if not line.holds] == ([] if holds else ["notebook"])

@@ -2,7 +2,7 @@
  * What really holds this sandbox, seen from inside by PID 1 before any user code has run. It tells what it finds; the
  * kernel, which knows the policy, judges.
  */
-import { readdirSync, readFileSync, statfsSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { isDeniedCallDenied } from "./linux.ts";
 
@@ -34,12 +34,14 @@ type Mount = {
   readonly options: readonly string[];
   readonly bytes: number;
   readonly inodes: number;
+  /** What it holds can be listed and opened. */
+  readonly readable: boolean;
 };
 
 const CGROUPS = "/sys/fs/cgroup";
 /** Control groups of version 1 write "no limit" as the largest number of pages. */
 const UNLIMITED = 2 ** 60;
-const CHECKED_MOUNTS: ReadonlySet<string> = new Set(["/", "/tmp", "/sandbox/code", "/dev/shm"]);
+const CHECKED_MOUNTS: ReadonlySet<string> = new Set(["/", "/tmp", "/sandbox/code", "/dev/shm", "/notebook"]);
 
 export function readSelfCheck(): SelfCheck {
   const status = readFileSync("/proc/self/status", "utf8");
@@ -48,7 +50,7 @@ export function readSelfCheck(): SelfCheck {
     denied_call: isDeniedCallDenied(),
     mounts: readMounts(readFileSync("/proc/self/mounts", "utf8")).map(({ path, type, options }) => {
       const { blocks, bsize, files } = statfsSync(path);
-      return { path, type, options, bytes: blocks * bsize, inodes: files };
+      return { path, type, options, bytes: blocks * bsize, inodes: files, readable: isReadable(path) };
     }),
     ...readLimits(),
     interfaces: readInterfaces(readFileSync("/proc/net/dev", "utf8")),
@@ -81,7 +83,8 @@ export function readMounts(text: string): Pick<Mount, "path" | "type" | "options
   for (const line of text.split("\n")) {
     const [, path = "", type = "", options = ""] = line.split(" ");
     const flags = options.split(",").filter((option) => !option.includes("="));
-    if (CHECKED_MOUNTS.has(path)) found.set(path, { path, type, options: flags });
+    if (CHECKED_MOUNTS.has(path) || path.startsWith("/notebook/"))
+      found.set(path, { path, type, options: flags });
   }
   return [...found.values()];
 }
@@ -134,6 +137,15 @@ function read(name: string): string | null {
     return readFileSync(join(CGROUPS, name), "utf8").trim();
   } catch {
     return null;
+  }
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,0 +1,54 @@
+/** What every route needs: a refusal with its status, and a body that is read no further than it may be. */
+
+/** Largest body of JSON; a cell is text that a person typed. */
+const MAX_JSON_BYTES = 1 << 20;
+
+/** An answer that is not what was asked for. */
+export class HttpError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+  }
+
+  response(): Response {
+    const { status, code, message, headers } = this;
+    return Response.json({ error: { code, message } }, { status, headers });
+  }
+}
+
+/** @throws {HttpError} for any verb but these. */
+export function allow(request: Request, ...methods: readonly string[]): void {
+  if (methods.includes(request.method)) return;
+  const wanted = methods.join(", ");
+  throw new HttpError(405, "method_not_allowed", `use ${wanted}, not ${request.method}`, { allow: wanted });
+}
+
+export type Body = Readonly<Record<string, unknown>>;
+
+/**
+ * The JSON object that a request brings.
+ * @throws {HttpError} for anything else, and for more of it than is read.
+ */
+export async function body(request: Request): Promise<Body> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_JSON_BYTES)
+      throw new HttpError(413, "too_large", `the body has more than ${MAX_JSON_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)));
+  } catch {
+    throw new HttpError(400, "bad_request", "the body is not JSON in UTF-8");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new HttpError(400, "bad_request", 'the body is not a JSON object; send {"code": "…"}');
+  return value as Body;
+}
