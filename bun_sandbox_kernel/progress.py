@@ -26,7 +26,7 @@ async def opened(lease: Lease, publish: Callable[[Message], None]) -> Session:
             if lease.progress is not None:
                 display.show(lease.progress)
     finally:
-        display.finish()
+        display.finish("Work on the sandbox's image took")
     return opening.result()
 
 
@@ -47,10 +47,10 @@ class ProgressDisplay:
             self._send(f"{progress.text}{percent}", f"<progress{value}></progress> {html.escape(progress.text)}")
             self._shown = progress
 
-    def finish(self) -> None:
+    def finish(self, what: str) -> None:
         """Leave one line that tells how long it took, well or badly; nothing where nothing was shown."""
         if self._started is not None:
-            line = f"Work on the sandbox's image took {time.monotonic() - self._started:.0f} s."
+            line = f"{what} {time.monotonic() - self._started:.0f} s."
             self._send(line, html.escape(line))
 
     def _send(self, text: str, markup: str) -> None:

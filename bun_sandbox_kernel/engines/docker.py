@@ -18,7 +18,7 @@ from ..errors import StartFailed
 from ..owner import Owner
 from ..policy import SandboxPolicy
 from ..ready import wait_until_ready
-from . import Endpoint, EngineInfo, Report, Tcp, Unix, socket_folder
+from . import Endpoint, EngineInfo, Report, Tcp, Unix, docker_volumes, socket_folder
 from .docker_api import Api, Found, ImageMissing, connect, package_client, translated
 from .socket_folder import SocketFolder
 
@@ -34,14 +34,23 @@ _abandoned: set[str] = set()
 
 
 def container_spec(
-    policy: SandboxPolicy, *, image_name: str, owner: Owner, launch: str, secret: str, folder: Path | None
+    policy: SandboxPolicy,
+    *,
+    image_name: str,
+    owner: Owner,
+    launch: str,
+    secret: str,
+    folder: Path | None,
+    volume: str = "",
 ) -> dict[str, Any]:
     """Return the body of ``POST /containers/create`` (Docker Engine API 1.41).
 
+    ``volume`` names the one with another sandbox's packages, which this one installs.
     With a folder the supervisor listens on a socket in it and there is no network; without one it listens on two
     loopback ports that the engine chooses.
     """
-    labels = {**owner.labels(), "launch": launch}
+    named = {**owner.labels(), "launch": launch}
+    labels = {LABEL: __version__, **{f"{LABEL}.{name}": value for name, value in named.items()}}
     environment = {
         "BUN_SANDBOX_SECRET": secret,
         "BUN_SANDBOX_LIFELINE": "1",
@@ -72,11 +81,13 @@ def container_spec(
         "LogConfig": {"Type": "json-file", "Config": {"max-size": str(policy.log_bytes), "max-file": "1"}},
         "RestartPolicy": {"Name": "no"},
     }
+    if policy.packages == "on":
+        host["Mounts"] = docker_volumes.mounts(labels, LABEL, volume)
     spec: dict[str, Any] = {
         "Image": image_name,
         "Hostname": "sandbox",
         "User": f"{policy.uid}:{policy.uid}",
-        "Labels": {LABEL: __version__, **{f"{LABEL}.{name}": value for name, value in labels.items()}},
+        "Labels": labels,
         "StopTimeout": 1,
         "HostConfig": host,
     }
@@ -111,7 +122,15 @@ class DockerSandbox:
     """One container. ``stop`` may be called again, and from any thread."""
 
     def __init__(
-        self, api: Api, container: str, endpoint: Endpoint, *, launch: str, secret: str, folder: SocketFolder | None
+        self,
+        api: Api,
+        container: str,
+        endpoint: Endpoint,
+        *,
+        launch: str,
+        secret: str,
+        folder: SocketFolder | None,
+        volume: str,
     ) -> None:
         self.id = container
         self.endpoint = endpoint
@@ -119,6 +138,7 @@ class DockerSandbox:
         self._api = api
         self._launch = launch
         self._folder = folder
+        self._volume = volume
 
     def limit(self, policy: SandboxPolicy) -> None:
         """Change what the engine can change while a container runs. Raises EngineUnavailable and StartFailed."""
@@ -129,6 +149,8 @@ class DockerSandbox:
         _abandoned.add(self._launch)
         _discard(self._folder)
         self._api.remove(self.id)
+        if self._volume:
+            docker_volumes.remove_unused(self._api, self._volume)
 
 
 class DockerEngine:
@@ -151,9 +173,10 @@ class DockerEngine:
             info: Mapping[str, Any] = client.info()
         return info
 
-    def start(self, policy: SandboxPolicy, report: Report) -> DockerSandbox:
+    def start(self, policy: SandboxPolicy, report: Report, packages_of: str = "") -> DockerSandbox:
         """Start a container that answers. Raises PolicyError, EngineUnavailable, ImageError or StartFailed."""
         api = connect()
+        volume = docker_volumes.of(api, packages_of) if packages_of else ""
         launch, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         folder = SocketFolder() if _shares_sockets(policy) else None
         container = ""
@@ -165,6 +188,7 @@ class DockerEngine:
                 launch=launch,
                 secret=secret,
                 folder=None if folder is None else folder.mounted,
+                volume=volume,
             )
             if folder is None:
                 _ensure_network()
@@ -187,7 +211,7 @@ class DockerEngine:
             if isinstance(error, TimeoutError):
                 raise _explained(spec) from error
             raise
-        return DockerSandbox(api, container, endpoint, launch=launch, secret=secret, folder=folder)
+        return DockerSandbox(api, container, endpoint, launch=launch, secret=secret, folder=folder, volume=volume)
 
     def dry_run(self, policy: SandboxPolicy) -> Mapping[str, Any]:
         """Return the body that ``start`` would send; what it would make up stands in braces."""
@@ -202,13 +226,16 @@ class DockerEngine:
         )
 
     def reap(self) -> list[str]:
-        """Remove the containers and folders of kernels that are gone, and what this one has ended; return the ids."""
+        """Remove what belongs to kernels that are gone, and what this one has ended; return the ids of containers."""
         api = connect()
         removed = []
         for found in api.list(LABEL):
-            if owner_of(found).is_gone() or found.labels.get(f"{LABEL}.launch") in _abandoned:
+            if _is_over(found):
                 api.remove(found.id)
                 removed.append(found.id[:12])
+        for volume in docker_volumes.list_all(api, LABEL):
+            if _is_over(volume):
+                docker_volumes.remove_unused(api, volume.id)
         socket_folder.reap()
         return removed
 
@@ -226,8 +253,12 @@ class DockerEngine:
 
 
 def owner_of(found: Found) -> Owner:
-    """Return the process that a container's labels name as its owner."""
+    """Return the process that the labels of a container or a volume name as its owner."""
     return Owner.from_labels({name.removeprefix(f"{LABEL}."): value for name, value in found.labels.items()})
+
+
+def _is_over(found: Found) -> bool:
+    return owner_of(found).is_gone() or found.labels.get(f"{LABEL}.launch") in _abandoned
 
 
 def _discard(folder: SocketFolder | None) -> None:

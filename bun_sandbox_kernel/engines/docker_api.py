@@ -65,6 +65,9 @@ class Api(Protocol):
     def list(self, label: str) -> list[Found]:
         """Return all containers with the label, running or not."""
 
+    def ask(self, method: str, path: str) -> tuple[int, Any]:
+        """Make a call that has no method here; return the status, and what the answer holds."""
+
 
 def connect() -> Api:
     """Return the way to the engine that ``DOCKER_HOST`` names, or to the one of this machine."""
@@ -109,6 +112,10 @@ class SocketApi:
         filters = quote(json.dumps({"label": [label]}))
         answer = _expect(*self._ask("GET", f"/containers/json?all=1&filters={filters}"), http.client.OK)
         return [Found(container["Id"], container["Labels"]) for container in cast("list[Any]", answer)]
+
+    def ask(self, method: str, path: str) -> tuple[int, Any]:
+        """See Api."""
+        return self._ask(method, path)
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: int = ANSWER_SECONDS
@@ -231,6 +238,14 @@ class PackageApi:
         with translated():
             found = self._client.containers(all=True, filters={"label": label})
         return [Found(container["Id"], container["Labels"]) for container in found]
+
+    def ask(self, method: str, path: str) -> tuple[int, Any]:
+        """See Api."""
+        client = self._client
+        with translated():
+            url = f"{client.base_url}/v{client.api_version}{path}"
+            answer = client.request(method, url, timeout=ANSWER_SECONDS)
+        return answer.status_code, answer.json() if answer.content else {}
 
 
 def package_client() -> APIClient:

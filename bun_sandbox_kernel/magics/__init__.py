@@ -9,7 +9,7 @@ import inspect
 from difflib import get_close_matches
 
 from ..errors import UsageError
-from . import content, foreign, sandbox, session, timing
+from . import content, foreign, packages, sandbox, session, timing
 from .call import Call, Place, Run, Settings
 from .parts import HELP, SHELL, Part, Program, Spell, name_at, name_before
 from .parts import parts as _parts
@@ -51,6 +51,7 @@ MAGICS: dict[str, Run] = {
     "%%html": content.html,
     "%%markdown": content.markdown,
     "%%svg": content.svg,
+    "%bun": packages.bun,
     "%vars": session.variables,
     "%who": session.who,
     "%env": session.env,

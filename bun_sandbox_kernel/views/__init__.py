@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import health, variables
+from . import health, packages, variables
 
-__all__ = ["health", "variables"]
+__all__ = ["health", "packages", "variables"]

@@ -1,0 +1,73 @@
+"""A short-lived sandbox that installs packages for another: the same image and policy, and a network.
+
+Law: nobody's code runs in it but ours, and it is ended whatever happens: at the end, an interrupt, or the deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+
+from . import packages
+from .errors import InstallFailed, SandboxDied
+from .launch import Launch
+from .lease import Lease
+from .packages import Downloaded, Installed, Listed
+from .policy import MIB, SandboxPolicy
+from .session import Session
+from .wire import End, Error, LateEvent, Stream
+
+
+async def install(
+    session: Session, policy: SandboxPolicy, program: str, seconds: float, report: Callable[[Downloaded], None]
+) -> Installed | Listed:
+    """Run a program of ``packages.program`` for the session's sandbox; ``report`` hears how far it is.
+
+    Raises InstallFailed, and what starting a sandbox raises; then the packages are those of before.
+    """
+    own = replace(policy, network="internet", max_output_bytes=8 * MIB)
+    installer = Lease(Launch(own, session.sandbox.id), lambda: own, _ignore)
+    try:
+        async with asyncio.timeout(seconds):
+            return await _run(await installer.open(), policy, program, report)
+    except TimeoutError:
+        raise InstallFailed(
+            f"The installation took longer than {seconds:g} s, so it was ended.",
+            f"Check that the registry {policy.registry} answers, and try again: what has arrived is kept.",
+        ) from None
+    finally:
+        await installer.close()
+
+
+async def _run(
+    installer: Session, policy: SandboxPolicy, program: str, report: Callable[[Downloaded], None]
+) -> Installed | Listed:
+    done: Installed | Listed | None = None
+    rest = ""
+    async with aclosing(installer.execute(program, color=False)) as events:
+        async for event in events:
+            match event:
+                case Stream("stdout", text):
+                    *lines, rest = (rest + text).split("\n")
+                    for line in lines:
+                        said = packages.decode(line, policy)
+                        if isinstance(said, Downloaded):
+                            report(said)
+                        else:
+                            done = said
+                case Error(_, evalue):
+                    raise packages.explained(f"error: {evalue}", policy)
+                case End("memory"):
+                    raise InstallFailed(
+                        f"The installation needs more than the {policy.memory_bytes // MIB} MB of a sandbox.",
+                        "Ask for more memory (`%sandbox_limits memory=512m`), or for fewer packages at once.",
+                    )
+    if done is None:
+        raise SandboxDied("The installer's sandbox ended without a word.")
+    return done
+
+
+async def _ignore(_: LateEvent) -> None:
+    pass

@@ -1,0 +1,306 @@
+"""npm packages: what is asked for, the program that installs it, what that says. Pure, but for ``declared``.
+
+Law: a package is named by npm's grammar with a version, a range or a tag, so that nothing else is ever fetched: no
+file, no address, no repository, and no option of ``bun``. What an installer says is hostile, as all from a sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from .errors import InstallFailed, PeerError, PolicyError, UsageError
+from .fields import Fields
+from .policy import SandboxPolicy
+
+_PROGRAM = Path(__file__).with_name("installer.ts")
+_PART = r"[A-Za-z0-9~][A-Za-z0-9._~-]*"
+_NAME = re.compile(rf"(?=.{{1,214}}\Z)(?:@{_PART}/)?{_PART}")
+"""https://docs.npmjs.com/cli/configuring-npm/package-json#name, older names with capitals included."""
+_RANGE = re.compile(r"[A-Za-z0-9.^~<>=*|+ -]{1,100}")
+"""A version, a range of https://semver.org versions, or a tag."""
+_MOST_ASKED = 50
+_MOST_INSTALLED = 5_000
+_MANIFEST_BYTES = 1 << 20
+_NOTEBOOK_BYTES = 64 << 20
+
+
+class Package(NamedTuple):
+    """An installed package; ``direct`` where it was asked for by name."""
+
+    name: str
+    version: str
+    direct: bool
+
+
+class Outdated(NamedTuple):
+    """An installed package of which there are newer versions: the newest within its range, and of all."""
+
+    name: str
+    current: str
+    update: str
+    latest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """An installation goes on: so many packages and bytes have arrived."""
+
+    packages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An installation is done, and these are all packages now."""
+
+    packages: tuple[Package, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """These packages have newer versions."""
+
+    packages: tuple[Outdated, ...]
+
+
+Said = Downloaded | Installed | Listed
+
+
+def spec(text: str) -> tuple[str, str]:
+    """Split ``zod@4`` into name and range; the range is empty where there is none. Raises UsageError."""
+    name, at, wanted = text[:1] + text[1:].partition("@")[0], "@" in text[1:], text[1:].partition("@")[2]
+    if _NAME.fullmatch(name) and (not at or _RANGE.fullmatch(wanted)):
+        return name, wanted
+    raise UsageError(
+        f"{text[:80]!r} is not the name of a package.",
+        "Give names of the registry, with a version, a range or a tag where one is meant: zod, zod@4, @scope/name@1.2.",
+    )
+
+
+def specs(words: Sequence[str], usage: str) -> list[str]:
+    """Return what a user has asked for. Raises UsageError."""
+    if not words:
+        raise UsageError("No package is named.", usage)
+    if len(words) > _MOST_ASKED:
+        raise UsageError(f"{len(words)} packages are too many at once.", f"Name at most {_MOST_ASKED}.")
+    for word in words:
+        spec(word)
+    return list(words)
+
+
+def program(command: str, arguments: Sequence[str], policy: SandboxPolicy, wanted: Mapping[str, str]) -> str:
+    """Return the program that an installer's sandbox runs; ``wanted`` is added to the dependencies."""
+    request = {
+        "command": command,
+        "arguments": list(arguments),
+        "dependencies": dict(wanted),
+        "bunfig": bunfig(policy),
+        "most": policy.packages_bytes,
+    }
+    return _PROGRAM.read_text("utf-8").replace("REQUEST", json.dumps(request), 1)
+
+
+def bunfig(policy: SandboxPolicy) -> str:
+    """Return Bun's settings (https://bun.sh/docs/runtime/bunfig#package-manager)."""
+    settings: dict[str, object] = {
+        "registry": policy.registry,
+        "minimumReleaseAge": policy.minimum_release_age_s,
+        "exact": True,
+        "ignoreScripts": True,
+        "linker": "hoisted",
+        "cafile": "/etc/ssl/certs/ca-certificates.crt",
+    }
+    return "[install]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+
+
+def decode(line: str, policy: SandboxPolicy) -> Said:
+    """Read one line of an installer. Raises PeerError, and InstallFailed where it says why it failed."""
+    said = Fields.parse(line)
+    match said.text("type"):
+        case "downloaded":
+            return Downloaded(said.integer("packages"), said.integer("bytes"))
+        case "installed":
+            return Installed(tuple(map(_package, _capped(said.objects("packages")))))
+        case "outdated":
+            return Listed(outdated(said.text("table")))
+        case "failed":
+            raise explained(said.text("said"), policy)
+        case "large":
+            raise InstallFailed("The packages take more room than they may.", _SIZE_REMEDY)
+    raise PeerError("The installer said what nobody understands.")
+
+
+_SIZE_REMEDY = "`%sandbox_limits` shows packages_size; ask for more by BUN_SANDBOX_PACKAGES_SIZE."
+
+
+def _capped(entries: tuple[Fields, ...]) -> tuple[Fields, ...]:
+    if len(entries) > _MOST_INSTALLED:
+        raise PeerError(f"The installer tells of {len(entries)} packages.")
+    return entries
+
+
+def _package(entry: Fields) -> Package:
+    name, version = entry.text("name"), entry.text("version")
+    if not _NAME.fullmatch(name) or not _RANGE.fullmatch(version):
+        raise PeerError("The installer tells of a package that has no proper name.")
+    return Package(name, version, entry.flag("direct"))
+
+
+def outdated(table: str) -> tuple[Outdated, ...]:
+    """Read the table of ``bun outdated``; rows that are none are left out."""
+    rows = [[cell.strip() for cell in re.split(r"[|│]", line)[1:-1]] for line in table.splitlines()]
+    return tuple(
+        Outdated(*row)
+        for row in rows[:_MOST_INSTALLED]
+        if len(row) == len(Outdated._fields) and _NAME.fullmatch(row[0]) and all(map(_RANGE.fullmatch, row[1:]))
+    )
+
+
+_CAUSES = (
+    (
+        r"GET \S*/(?P<name>[^/\s]+) - 404",
+        "There is no package {name} in the registry.",
+        "Check how it is written on https://www.npmjs.com.",
+    ),
+    (
+        r'No version matching "(?P<range>[^"]*)" found for specifier "(?P<name>[^"]*)" \(blocked by minimum-release-age',
+        "Every version of {name} that matches {range} was published less than {age} ago.",
+        "Ask for an older version, or wait; the age is set by BUN_SANDBOX_MINIMUM_RELEASE_AGE.",
+    ),
+    (
+        r'No version matching "(?P<range>[^"]*)" found for specifier "(?P<name>[^"]*)"',
+        "{name} has no version {range}.",
+        "Ask for another, or for none to get the latest.",
+    ),
+    (
+        r'Package "(?P<name>[^"]*)" with tag "(?P<range>[^"]*)" not found',
+        "{name} has no version with the tag {range}.",
+        "Ask for another, or for none to get the latest.",
+    ),
+    (
+        r"Integrity ?check ?failed\b.* (?P<name>\S+)",
+        "What was downloaded for {name} is not what the registry says it is (sha512 differs).",
+        "Do not use it; try again, and tell whoever runs the registry.",
+    ),
+    (
+        r"DNSResolveFailed",
+        "The registry {registry} has no address: its name cannot be resolved.",
+        "Check the network and the registry's name (BUN_SANDBOX_REGISTRY).",
+    ),
+    (
+        r"ENOSPC|No ?Space ?Left",
+        "There is no room left on the engine's disk.",
+        "Free some (`docker system df`), then try again.",
+    ),
+    (
+        r"Connection\w*|FailedToOpenSocket|Timeout|ENETUNREACH|NetworkUnreachable",
+        "The registry {registry} cannot be reached.",
+        "Check the network, or ask whoever runs this machine for a registry that answers (BUN_SANDBOX_REGISTRY).",
+    ),
+    (
+        r"nothing to remove|not in a package\.json|not found in package\.json",
+        "That is not installed.",
+        "`%bun list` lists what is.",
+    ),
+)
+
+
+def explained(said: str, policy: SandboxPolicy) -> InstallFailed:
+    """Return the error for what ``bun`` printed; its own last words where nobody knows them."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", said[-8000:])
+    text = "".join(char for char in text if char.isprintable() or char == "\n")
+    for pattern, message, remedy in _CAUSES:
+        if found := re.search(pattern, text):
+            groups = {name: value[:214] for name, value in found.groupdict("").items()}
+            words = {"registry": policy.registry, "age": _days(policy.minimum_release_age_s), "name": "", "range": ""}
+            words |= {name: value.replace("%2f", "/").replace("%2F", "/") for name, value in groups.items()}
+            return InstallFailed(message.format_map(words), remedy)
+    last = [line.strip() for line in text.splitlines() if "error" in line.lower()] or ["it said nothing"]
+    return InstallFailed(f"Bun could not install: {last[-1][:300].rstrip('.')}.", "Try again, or ask for other versions.")
+
+
+def _days(seconds: int) -> str:
+    days, rest = divmod(seconds, 86_400)
+    return f"{days} days" if days and not rest else f"{seconds} s"
+
+
+def declared(folder: Path, notebook: str) -> tuple[str, dict[str, str]]:
+    """Return where dependencies are declared, and them: in the notebook's metadata, or in package.json beside it.
+
+    ``notebook`` is the path that Jupyter Server gives a kernel in ``JPY_SESSION_NAME``. Raises UsageError.
+    """
+    path = folder / notebook
+    if notebook.endswith(".ipynb") and (content := _json(path, _NOTEBOOK_BYTES)) is not None:
+        metadata = content.get("metadata")
+        own = metadata.get("bun_sandbox") if isinstance(metadata, dict) else None
+        if isinstance(own, dict) and "dependencies" in own:
+            return path.name, _dependencies(path.name, own["dependencies"])
+    content = _json(folder / "package.json", _MANIFEST_BYTES)
+    if content is not None and "dependencies" in content:
+        return "package.json", _dependencies("package.json", content["dependencies"])
+    raise UsageError(
+        "No dependencies are declared.",
+        'Write {"dependencies": {"zod": "4"}} into package.json beside the notebook, or into the notebook\'s metadata '
+        'below "bun_sandbox".',
+    )
+
+
+def _dependencies(where: str, found: object) -> dict[str, str]:
+    if not isinstance(found, dict) or len(found) > _MOST_ASKED * 4:
+        raise UsageError(f"The dependencies of {where} are not names with versions.", 'Write {"zod": "4"}.')
+    for name, wanted in found.items():
+        if not isinstance(wanted, str):
+            raise UsageError(f"{where} gives {name[:80]!r} no version.", 'Write {"zod": "4"}.')
+        spec(f"{name}@{wanted}")
+    return found
+
+
+def _json(path: Path, most: int) -> dict[str, object] | None:
+    """Read an object from a regular file that is no link; None where there is none. Raises UsageError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise UsageError(f"{path.name} has more than {most} bytes.", "Name the packages with `%bun add`.")
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path.name} is not JSON: {str(error)[:100]}.", "Mend it, or use `%bun add`.") from error
+    return found if isinstance(found, dict) else None
+
+
+def sentence(before: Sequence[Package], after: Sequence[Package]) -> str:
+    """Say what has changed: names with versions of what was asked for, and how many came along."""
+    old, new = set(before), set(after)
+    added, gone = sorted(new - old), sorted(old - new)
+    named = [f"{p.name}@{p.version}" for p in added if p.direct]
+    others = len(added) - len(named)
+    left = [p for p in gone if p.name not in {q.name for q in added}]
+    dropped = [f"{p.name}@{p.version}" for p in left if p.direct]
+    said = []
+    if added:
+        more = f" with {others} other{'s' * (others > 1)}" if others and named else f"{others} packages" if others else ""
+        said.append(f"Added {', '.join(named)}{more}.")
+    if left:
+        said.append(f"Removed {', '.join(dropped) or f'{len(left)} packages'}.")
+    if gone:
+        said.append("What cells have imported before stays as it is until the kernel restarts.")
+    return " ".join(said) or "Everything is installed already."
+
+
+def require_on(policy: SandboxPolicy) -> None:
+    """Raise PolicyError where packages are off."""
+    if policy.packages == "off":
+        raise PolicyError("Packages are off (BUN_SANDBOX_PACKAGES).", "Ask whoever runs this machine.")
