@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
 from dataclasses import replace
 
 from . import packages
@@ -46,24 +45,23 @@ async def _run(
 ) -> Installed | Listed:
     done: Installed | Listed | None = None
     rest = ""
-    async with aclosing(installer.execute(program, color=False)) as events:
-        async for event in events:
-            match event:
-                case Stream("stdout", text):
-                    *lines, rest = (rest + text).split("\n")
-                    for line in lines:
-                        said = packages.decode(line, policy)
-                        if isinstance(said, Downloaded):
-                            report(said)
-                        else:
-                            done = said
-                case Error(_, evalue):
-                    raise packages.explained(f"error: {evalue}", policy)
-                case End("memory"):
-                    raise InstallFailed(
-                        f"The installation needs more than the {policy.memory_bytes // MIB} MB of a sandbox.",
-                        "Ask for more memory (`%sandbox_limits memory=512m`), or for fewer packages at once.",
-                    )
+    async for event in installer.execute(program, color=False):
+        match event:
+            case Stream("stdout", text):
+                *lines, rest = (rest + text).split("\n")
+                for line in lines:
+                    said = packages.decode(line, policy)
+                    if isinstance(said, Downloaded):
+                        report(said)
+                    else:
+                        done = said
+            case Error(_, evalue):
+                raise packages.explained(f"error: {evalue}", policy)
+            case End("memory"):
+                raise InstallFailed(
+                    f"The installation needs more than the {policy.memory_bytes // MIB} MB of a sandbox.",
+                    "Ask for more memory (`%sandbox_limits memory=512m`), or for fewer packages at once.",
+                )
     if done is None:
         raise SandboxDied("The installer's sandbox ended without a word.")
     return done

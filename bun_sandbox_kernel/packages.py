@@ -1,4 +1,4 @@
-"""npm packages: what is asked for, the program that installs it, what that says. Pure, but for ``declared``.
+"""npm packages: what is asked for, the program that installs it, what that says. Pure.
 
 Law: a package is named by npm's grammar with a version, a range or a tag, so that nothing else is ever fetched: no
 file, no address, no repository, and no option of ``bun``. What an installer says is hostile, as all from a sandbox.
@@ -7,9 +7,7 @@ file, no address, no repository, and no option of ``bun``. What an installer say
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +23,9 @@ _NAME = re.compile(rf"(?=.{{1,214}}\Z)(?:@{_PART}/)?{_PART}")
 """https://docs.npmjs.com/cli/configuring-npm/package-json#name, older names with capitals included."""
 _RANGE = re.compile(r"[A-Za-z0-9.^~<>=*|+ -]{1,100}")
 """A version, a range of https://semver.org versions, or a tag."""
+_VERSION = re.compile(r"\d[A-Za-z0-9.+-]{1,100}")
 _MOST_ASKED = 50
 _MOST_INSTALLED = 5_000
-_MANIFEST_BYTES = 1 << 20
-_NOTEBOOK_BYTES = 64 << 20
 
 
 class Package(NamedTuple):
@@ -148,7 +145,7 @@ def _capped(entries: tuple[Fields, ...]) -> tuple[Fields, ...]:
 
 def _package(entry: Fields) -> Package:
     name, version = entry.text("name"), entry.text("version")
-    if not _NAME.fullmatch(name) or not _RANGE.fullmatch(version):
+    if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
         raise PeerError("The installer tells of a package that has no proper name.")
     return Package(name, version, entry.flag("direct"))
 
@@ -159,7 +156,9 @@ def outdated(table: str) -> tuple[Outdated, ...]:
     return tuple(
         Outdated(*row)
         for row in rows[:_MOST_INSTALLED]
-        if len(row) == len(Outdated._fields) and _NAME.fullmatch(row[0]) and all(map(_RANGE.fullmatch, row[1:]))
+        if len(row) == len(Outdated._fields)
+        and _NAME.fullmatch(row[0])
+        and all(_VERSION.fullmatch(cell) for cell in row[1:])
     )
 
 
@@ -170,7 +169,7 @@ _CAUSES = (
         "Check how it is written on https://www.npmjs.com.",
     ),
     (
-        r'No version matching "(?P<range>[^"]*)" found for specifier "(?P<name>[^"]*)" \(blocked by minimum-release-age',
+        r'No version matching "(?P<range>[^"]*)" found for specifier "(?P<name>[^"]*)" \(blocked by minimum',
         "Every version of {name} that matches {range} was published less than {age} ago.",
         "Ask for an older version, or wait; the age is set by BUN_SANDBOX_MINIMUM_RELEASE_AGE.",
     ),
@@ -223,7 +222,9 @@ def explained(said: str, policy: SandboxPolicy) -> InstallFailed:
             words |= {name: value.replace("%2f", "/").replace("%2F", "/") for name, value in groups.items()}
             return InstallFailed(message.format_map(words), remedy)
     last = [line.strip() for line in text.splitlines() if "error" in line.lower()] or ["it said nothing"]
-    return InstallFailed(f"Bun could not install: {last[-1][:300].rstrip('.')}.", "Try again, or ask for other versions.")
+    return InstallFailed(
+        f"Bun could not install: {last[-1][:300].rstrip('.')}.", "Try again, or ask for other versions."
+    )
 
 
 def _days(seconds: int) -> str:
@@ -231,59 +232,18 @@ def _days(seconds: int) -> str:
     return f"{days} days" if days and not rest else f"{seconds} s"
 
 
-def declared(folder: Path, notebook: str) -> tuple[str, dict[str, str]]:
-    """Return where dependencies are declared, and them: in the notebook's metadata, or in package.json beside it.
-
-    ``notebook`` is the path that Jupyter Server gives a kernel in ``JPY_SESSION_NAME``. Raises UsageError.
-    """
-    path = folder / notebook
-    if notebook.endswith(".ipynb") and (content := _json(path, _NOTEBOOK_BYTES)) is not None:
-        metadata = content.get("metadata")
-        own = metadata.get("bun_sandbox") if isinstance(metadata, dict) else None
-        if isinstance(own, dict) and "dependencies" in own:
-            return path.name, _dependencies(path.name, own["dependencies"])
-    content = _json(folder / "package.json", _MANIFEST_BYTES)
-    if content is not None and "dependencies" in content:
-        return "package.json", _dependencies("package.json", content["dependencies"])
-    raise UsageError(
-        "No dependencies are declared.",
-        'Write {"dependencies": {"zod": "4"}} into package.json beside the notebook, or into the notebook\'s metadata '
-        'below "bun_sandbox".',
-    )
+def require(names: Sequence[str], present: Sequence[Package]) -> None:
+    """Raise UsageError for a name that was not added."""
+    added = {package.name for package in present if package.direct}
+    if missing := [name for name in names if spec(name)[0] not in added]:
+        raise UsageError(f"{missing[0]} was not added.", "`%bun list` shows what was.")
 
 
-def _dependencies(where: str, found: object) -> dict[str, str]:
-    if not isinstance(found, dict) or len(found) > _MOST_ASKED * 4:
-        raise UsageError(f"The dependencies of {where} are not names with versions.", 'Write {"zod": "4"}.')
-    for name, wanted in found.items():
-        if not isinstance(wanted, str):
-            raise UsageError(f"{where} gives {name[:80]!r} no version.", 'Write {"zod": "4"}.')
-        spec(f"{name}@{wanted}")
-    return found
-
-
-def _json(path: Path, most: int) -> dict[str, object] | None:
-    """Read an object from a regular file that is no link; None where there is none. Raises UsageError."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise UsageError(f"{path.name} has more than {most} bytes.", "Name the packages with `%bun add`.")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path.name} is not JSON: {str(error)[:100]}.", "Mend it, or use `%bun add`.") from error
-    return found if isinstance(found, dict) else None
-
-
-def sentence(before: Sequence[Package], after: Sequence[Package]) -> str:
+def sentence(before: Sequence[Package], done: Installed | Listed) -> str:
     """Say what has changed: names with versions of what was asked for, and how many came along."""
-    old, new = set(before), set(after)
+    if isinstance(done, Listed):
+        return "These have newer versions." if done.packages else "There is nothing newer."
+    old, new = set(before), set(done.packages)
     added, gone = sorted(new - old), sorted(old - new)
     named = [f"{p.name}@{p.version}" for p in added if p.direct]
     others = len(added) - len(named)
@@ -291,7 +251,9 @@ def sentence(before: Sequence[Package], after: Sequence[Package]) -> str:
     dropped = [f"{p.name}@{p.version}" for p in left if p.direct]
     said = []
     if added:
-        more = f" with {others} other{'s' * (others > 1)}" if others and named else f"{others} packages" if others else ""
+        more = (
+            f" with {others} other{'s' * (others > 1)}" if others and named else f"{others} packages" if others else ""
+        )
         said.append(f"Added {', '.join(named)}{more}.")
     if left:
         said.append(f"Removed {', '.join(dropped) or f'{len(left)} packages'}.")

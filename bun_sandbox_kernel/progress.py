@@ -26,7 +26,7 @@ async def opened(lease: Lease, publish: Callable[[Message], None]) -> Session:
             if lease.progress is not None:
                 display.show(lease.progress)
     finally:
-        display.finish("Work on the sandbox's image took")
+        display.finish(f"Work on the sandbox's image took {display.seconds:.0f} s.")
     return opening.result()
 
 
@@ -47,10 +47,14 @@ class ProgressDisplay:
             self._send(f"{progress.text}{percent}", f"<progress{value}></progress> {html.escape(progress.text)}")
             self._shown = progress
 
-    def finish(self, what: str) -> None:
-        """Leave one line that tells how long it took, well or badly; nothing where nothing was shown."""
+    @property
+    def seconds(self) -> float:
+        """How long ago the first report was; 0 before it."""
+        return 0.0 if self._started is None else time.monotonic() - self._started
+
+    def finish(self, line: str) -> None:
+        """Leave one line; nothing where nothing was shown."""
         if self._started is not None:
-            line = f"{what} {time.monotonic() - self._started:.0f} s."
             self._send(line, html.escape(line))
 
     def _send(self, text: str, markup: str) -> None:

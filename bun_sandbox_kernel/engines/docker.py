@@ -1,6 +1,5 @@
 """Sandboxes by the Docker Engine API; podman speaks it too.
 
-``container_spec`` is pure: the policy → the body of ``POST /containers/create``. The rest is the edge around it.
 Law: a sandbox carries its owner in its labels, so whoever comes later can tell an orphan.
 """
 
@@ -20,102 +19,12 @@ from ..policy import SandboxPolicy
 from ..ready import wait_until_ready
 from . import Endpoint, EngineInfo, Report, Tcp, Unix, docker_volumes, socket_folder
 from .docker_api import Api, Found, ImageMissing, connect, package_client, translated
+from .docker_spec import LABEL, NETWORK, PORTS, container_spec, resources, volume_of
 from .socket_folder import SocketFolder
 
-LABEL = "io.bun-sandbox"
-SOCKET_FOLDER = "/run/bun-sandbox"
-"""Where the private folder with the socket is mounted, inside."""
-NETWORK = "bun-sandbox"
-"""A bridge without a way out, for engines whose sockets we cannot share."""
 _LAST_WORDS_SECONDS = 2.0
-_PORTS = ("9998/tcp", "9999/tcp")
 _abandoned: set[str] = set()
 """Launches of this process that are over: an engine that hung does later what it was asked for long before."""
-
-
-def container_spec(
-    policy: SandboxPolicy,
-    *,
-    image_name: str,
-    owner: Owner,
-    launch: str,
-    secret: str,
-    folder: Path | None,
-    volume: str = "",
-) -> dict[str, Any]:
-    """Return the body of ``POST /containers/create`` (Docker Engine API 1.41).
-
-    ``volume`` names the one with another sandbox's packages, which this one installs.
-    With a folder the supervisor listens on a socket in it and there is no network; without one it listens on two
-    loopback ports that the engine chooses.
-    """
-    named = {**owner.labels(), "launch": launch}
-    labels = {LABEL: __version__, **{f"{LABEL}.{name}": value for name, value in named.items()}}
-    environment = {
-        "BUN_SANDBOX_SECRET": secret,
-        "BUN_SANDBOX_LIFELINE": "1",
-        "MAX_EXECUTION_TIME": str(policy.max_execution_ms),
-        "MAX_MEMORY": str(policy.memory_bytes),
-        "MAX_OUTPUT": str(policy.max_output_bytes),
-    }
-    host: dict[str, Any] = {
-        "AutoRemove": True,
-        "ReadonlyRootfs": True,
-        "Privileged": False,
-        "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges", f"seccomp={policy.seccomp()}"],
-        **resources(policy),
-        "IpcMode": "private",
-        "ShmSize": policy.shm_bytes,
-        "Tmpfs": {
-            "/tmp": _tmpfs(policy, policy.tmp_bytes, "1777"),
-            "/sandbox/code": _tmpfs(policy, policy.code_bytes, "0755"),
-            "/dev/shm": _tmpfs(policy, policy.shm_bytes, "1777"),
-        },
-        "Ulimits": [
-            {"Name": "nofile", "Soft": policy.open_files, "Hard": policy.open_files},
-            {"Name": "fsize", "Soft": policy.file_bytes, "Hard": policy.file_bytes},
-            {"Name": "core", "Soft": 0, "Hard": 0},
-            {"Name": "msgqueue", "Soft": 0, "Hard": 0},
-        ],
-        "LogConfig": {"Type": "json-file", "Config": {"max-size": str(policy.log_bytes), "max-file": "1"}},
-        "RestartPolicy": {"Name": "no"},
-    }
-    if policy.packages == "on":
-        host["Mounts"] = docker_volumes.mounts(labels, LABEL, volume)
-    spec: dict[str, Any] = {
-        "Image": image_name,
-        "Hostname": "sandbox",
-        "User": f"{policy.uid}:{policy.uid}",
-        "Labels": labels,
-        "StopTimeout": 1,
-        "HostConfig": host,
-    }
-    if folder is None:
-        host["NetworkMode"] = NETWORK if policy.network == "none" else "bridge"
-        host["PortBindings"] = {port: [{"HostIp": "127.0.0.1", "HostPort": ""}] for port in _PORTS}
-        spec["ExposedPorts"] = {port: {} for port in _PORTS}
-    else:
-        host["NetworkMode"] = "none" if policy.network == "none" else "bridge"
-        host["Binds"] = [f"{folder}:{SOCKET_FOLDER}:rw"]
-        environment["BUN_SANDBOX_SOCKET"] = f"{SOCKET_FOLDER}/http.sock"
-    spec["Env"] = [f"{name}={value}" for name, value in environment.items()]
-    return spec
-
-
-def resources(policy: SandboxPolicy) -> dict[str, int]:
-    """Return what control groups limit, as ``POST /containers/{id}/update`` takes it too."""
-    return {
-        "Memory": policy.memory_bytes,
-        "MemorySwap": policy.memory_bytes,
-        "NanoCpus": round(policy.cpus * 1e9),
-        "PidsLimit": policy.pids,
-    }
-
-
-def _tmpfs(policy: SandboxPolicy, size: int, mode: str) -> str:
-    owner = f"uid={policy.uid},gid={policy.uid}"
-    return f"size={size},nr_inodes={policy.tmpfs_inodes},mode={mode},{owner},noexec,nosuid,nodev"
 
 
 class DockerSandbox:
@@ -132,6 +41,7 @@ class DockerSandbox:
         folder: SocketFolder | None,
         volume: str,
     ) -> None:
+        """Take over a running container; ``volume`` goes with it, unless it is empty."""
         self.id = container
         self.endpoint = endpoint
         self.secret = secret
@@ -150,7 +60,7 @@ class DockerSandbox:
         _discard(self._folder)
         self._api.remove(self.id)
         if self._volume:
-            docker_volumes.remove_unused(self._api, self._volume)
+            docker_volumes.remove(self._api, self._volume)
 
 
 class DockerEngine:
@@ -178,6 +88,7 @@ class DockerEngine:
         api = connect()
         volume = docker_volumes.of(api, packages_of) if packages_of else ""
         launch, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        own = "" if volume or policy.packages == "off" else volume_of(launch)
         folder = SocketFolder() if _shares_sockets(policy) else None
         container = ""
         try:
@@ -208,10 +119,12 @@ class DockerEngine:
             if container:
                 api.remove(container)
             _discard(folder)
+            if own:
+                docker_volumes.remove(api, own)
             if isinstance(error, TimeoutError):
                 raise _explained(spec) from error
             raise
-        return DockerSandbox(api, container, endpoint, launch=launch, secret=secret, folder=folder, volume=volume)
+        return DockerSandbox(api, container, endpoint, launch=launch, secret=secret, folder=folder, volume=own)
 
     def dry_run(self, policy: SandboxPolicy) -> Mapping[str, Any]:
         """Return the body that ``start`` would send; what it would make up stands in braces."""
@@ -233,9 +146,9 @@ class DockerEngine:
             if _is_over(found):
                 api.remove(found.id)
                 removed.append(found.id[:12])
-        for volume in docker_volumes.list_all(api, LABEL):
-            if _is_over(volume):
-                docker_volumes.remove_unused(api, volume.id)
+        for found in docker_volumes.find(api, LABEL):
+            if _is_over(found):
+                docker_volumes.remove(api, found.id)
         socket_folder.reap()
         return removed
 
@@ -277,7 +190,7 @@ def _ports(container: str) -> Endpoint:
     client = package_client()
     with translated():
         ports = client.inspect_container(container)["NetworkSettings"]["Ports"]
-    port, health_port = (int(ports[name][0]["HostPort"]) for name in _PORTS)
+    port, health_port = (int(ports[name][0]["HostPort"]) for name in PORTS)
     return Tcp("127.0.0.1", port, health_port)
 
 

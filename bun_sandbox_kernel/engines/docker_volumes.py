@@ -1,7 +1,7 @@
 """Where a sandbox's packages lie: a volume of its own, read-only to it, that an installer's sandbox fills.
 
-Law: a volume goes with the last container that has it. It has no name of ours, so the engine itself removes it with
-its sandbox (``AutoRemove``), whatever becomes of the kernel; an installer that leaves last removes it by ``stop``.
+Law: a volume goes with the sandbox that it was made for. It carries the same labels, so that one whose kernel was
+killed is told by them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -20,21 +21,26 @@ from .docker_api import Api, Found
 FOLDER = "/sandbox"
 """Inside. The engine fills a new volume with what the image holds there, owners and all."""
 CACHE_FOLDER = "/var/cache/bun"
+_REMOVAL_SECONDS = 5.0
+_PAUSE = 0.02
 
 
-def mounts(labels: Mapping[str, str], label: str, volume: str) -> list[dict[str, Any]]:
-    """Return ``HostConfig.Mounts``: a new volume that cannot be written to, or another sandbox's with the cache."""
-    if not volume:
-        return [_volume(FOLDER, "", labels, read_only=True)]
-    # One for each user of the machine: what one user's installers leave is not run by another.
-    cache = f"bun-sandbox-cache-{os.getuid()}"
-    return [_volume(FOLDER, volume, {}), _volume(CACHE_FOLDER, cache, {label: "cache"})]
+def own(name: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return ``HostConfig.Mounts`` of a sandbox; the engine makes the volume with it."""
+    return [_mount(FOLDER, name, labels, read_only=True)]
 
 
-def _volume(target: str, name: str, labels: Mapping[str, str], *, read_only: bool = False) -> dict[str, Any]:
-    named = {"Source": name} if name else {}
+def of_installer(volume: str, label: str) -> list[dict[str, Any]]:
+    """Return ``HostConfig.Mounts`` of an installer: another sandbox's volume, and the cache of what was downloaded.
+
+    There is one cache for each user of the machine, so that nobody runs what the packages of another have left there.
+    """
+    return [_mount(FOLDER, volume, {}), _mount(CACHE_FOLDER, f"bun-sandbox-cache-{os.getuid()}", {label: "cache"})]
+
+
+def _mount(target: str, name: str, labels: Mapping[str, str], *, read_only: bool = False) -> dict[str, Any]:
     options = {"Labels": dict(labels)}
-    return {"Type": "volume", "Target": target, **named, "ReadOnly": read_only, "VolumeOptions": options}
+    return {"Type": "volume", "Target": target, "Source": name, "ReadOnly": read_only, "VolumeOptions": options}
 
 
 def of(api: Api, container: str) -> str:
@@ -46,14 +52,15 @@ def of(api: Api, container: str) -> str:
     raise StartFailed("The sandbox has no place for packages.", "Restart the kernel.")
 
 
-def list_all(api: Api, label: str) -> list[Found]:
+def find(api: Api, label: str) -> list[Found]:
     """Return all volumes with the label. Raises EngineUnavailable."""
     _, answer = api.ask("GET", f"/volumes?filters={quote(json.dumps({'label': [label]}))}")
     return [Found(volume["Name"], volume["Labels"] or {}) for volume in answer.get("Volumes") or ()]
 
 
-def remove_unused(api: Api, volume: str) -> bool:
-    """Remove the volume unless a container has it, and say whether it was removed."""
+def remove(api: Api, volume: str) -> None:
+    """Remove the volume as soon as no container has it; one that is kept for 5 s is left to the reaper."""
+    deadline = time.monotonic() + _REMOVAL_SECONDS
     with suppress(EngineUnavailable):
-        return api.ask("DELETE", f"/volumes/{volume}")[0] == http.client.NO_CONTENT
-    return False
+        while api.ask("DELETE", f"/volumes/{volume}")[0] == http.client.CONFLICT and time.monotonic() < deadline:
+            time.sleep(_PAUSE)

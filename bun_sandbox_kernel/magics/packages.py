@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from .. import packages, views
+from ..dependencies import declared
 from ..engines import Progress
 from ..errors import UsageError
 from ..installer import install
@@ -35,29 +36,32 @@ async def bun(call: Call) -> None:
     packages.require_on(policy)
     command, names = _arguments(call)
     if command == "install":
-        where, wanted = packages.declared(Path.cwd(), os.environ.get("JPY_SESSION_NAME", ""))
+        where, wanted = declared(Path.cwd(), os.environ.get("JPY_SESSION_NAME", ""))
     else:
         where, wanted = "", {}
     session = await call.place.session()
     if command == "list":
         _list(call, session)
         return
+    if command == "remove":
+        packages.require(names, session.packages)
     done = await _install(call, session, packages.program(command, names, policy, wanted))
     if isinstance(done, Listed):
         _list_outdated(call, done)
         return
-    before, session.packages = session.packages, done.packages
-    call.say(packages.sentence(before, done.packages) + "\n")
+    session.packages = done.packages
     if command == "add":
         direct = {package.name: package.version for package in done.packages if package.direct}
-        call.say(f'To have them again with `%bun install`, put "dependencies": {json.dumps(direct)} into package.json.\n')
+        call.say(
+            f'To have them again with `%bun install`, put "dependencies": {json.dumps(direct)} into package.json.\n'
+        )
     elif where:
         call.say(f"What {where} declares is installed.\n")
 
 
 def _arguments(call: Call) -> tuple[str, list[str]]:
     parser = Arguments(call)
-    parser.usage = _USAGE.removeprefix("Usage: ")
+    parser.usage = _USAGE.removeprefix("Usage: ").replace("%", "%%")
     parser.add_argument("command", choices=_COMMANDS)
     parser.add_argument("names", nargs="*")
     given = parser.read()
@@ -73,15 +77,18 @@ async def _install(call: Call, session: Session, program: str) -> Installed | Li
     seconds = settings.timeout_ms / 1000 or _SECONDS
     display = ProgressDisplay(call.place.show)
     display.show(Progress("Asking the registry"))
+    end = "Nothing was changed."
     try:
-        return await install(session, settings.policy(), program, seconds, partial(_report, display))
+        done = await install(session, settings.policy(), program, seconds, partial(_report, display))
+        end = packages.sentence(session.packages, done)
+        return done
     finally:
-        display.finish("The installer was at work for")
+        display.finish(end)
 
 
 def _report(display: ProgressDisplay, done: Downloaded) -> None:
     if done.packages:
-        display.show(Progress(f"{done.packages} packages have arrived, {size(done.bytes)}"))
+        display.show(Progress(f"Packages that have arrived: {done.packages}, {size(done.bytes)}"))
 
 
 def _list(call: Call, session: Session) -> None:
@@ -94,5 +101,3 @@ def _list(call: Call, session: Session) -> None:
 def _list_outdated(call: Call, found: Listed) -> None:
     if found.packages:
         call.display(views.packages.outdated(found.packages))
-    else:
-        call.say("Every package is the latest.\n")

@@ -27,9 +27,7 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> dict[str,
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     text = "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *rows))
     head = "".join(f"<th {_STYLE}>{name}</th>" for name in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td {_STYLE}>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(f"<td {_STYLE}>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return {
         "text/plain": text,
         "text/html": f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
