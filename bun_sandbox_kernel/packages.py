@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InstallFailed, PeerError, PolicyError, UsageError
 from .fields import Fields
-from .policy import SandboxPolicy
+
+if TYPE_CHECKING:
+    from .policy import SandboxPolicy
 
 _PROGRAM = Path(__file__).with_name("installer.ts")
 _PART = r"[A-Za-z0-9~][A-Za-z0-9._~-]*"
@@ -115,6 +117,11 @@ def bunfig(policy: SandboxPolicy) -> str:
         "cafile": "/etc/ssl/certs/ca-certificates.crt",
     }
     return "[install]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+
+
+def manifest(specs: Iterable[str]) -> str:
+    """Return the package.json that asks for these."""
+    return json.dumps({"dependencies": {name: wanted or "latest" for name, wanted in map(spec, sorted(specs))}})
 
 
 def decode(line: str, policy: SandboxPolicy) -> Said:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from .errors import PolicyError
+from .errors import PolicyError, UsageError
+from .packages import spec
 from .resources import SECCOMP_PROFILE
 
 MIB = 1 << 20
@@ -121,6 +122,19 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _specs(text: str) -> frozenset[str]:
+    try:
+        for name in _names(text):
+            spec(name)
+    except UsageError as error:
+        raise ValueError(text) from error
+    return _names(text)
+
+
+def _any(_: object) -> bool:
+    return True
+
+
 def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
@@ -164,6 +178,18 @@ class SandboxPolicy:
         },
     )
     """Where packages come from."""
+    image_packages: frozenset[str] = field(
+        default=frozenset(),
+        metadata={
+            "setting": Setting(
+                "BUN_SANDBOX_IMAGE_PACKAGES",
+                _specs,
+                "names of packages with commas between them, such as zod@4,d3",
+                _any,
+            )
+        },
+    )
+    """What the image holds beside what it always does, for every sandbox to import."""
     minimum_release_age_s: int = _number(
         "BUN_SANDBOX_MINIMUM_RELEASE_AGE", 259_200, 0, 31_536_000, parse=int, unit=" s (0: no waiting)"
     )

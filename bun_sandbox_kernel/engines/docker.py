@@ -94,7 +94,7 @@ class DockerEngine:
         try:
             spec = container_spec(
                 policy,
-                image_name=image.reference(),
+                image_name=image.reference(policy),
                 owner=Owner.current(),
                 launch=launch,
                 secret=secret,
@@ -107,7 +107,7 @@ class DockerEngine:
             try:
                 container = api.create(spec, wholly=wholly)
             except ImageMissing:
-                self.ensure_image(report)
+                self.ensure_image(report, policy)
                 container = api.create(spec, wholly=wholly)
             api.start(container)
             endpoint = _ports(container) if folder is None else Unix(folder.socket)
@@ -131,7 +131,7 @@ class DockerEngine:
         folder = None if policy.transport == "tcp" else Path("{private folder}")
         return container_spec(
             policy,
-            image_name=image.reference(),
+            image_name=image.reference(policy),
             owner=Owner.current(),
             launch="{launch}",
             secret="{secret}",
@@ -152,17 +152,17 @@ class DockerEngine:
         socket_folder.reap()
         return removed
 
-    def ensure_image(self, report: Report, *, rebuild: bool = False) -> str:
+    def ensure_image(self, report: Report, policy: SandboxPolicy | None = None, *, rebuild: bool = False) -> str:
         """Return the image's name, built first where it is missing. Raises EngineUnavailable or ImageError."""
         from . import docker_image
 
-        return docker_image.ensure(package_client(), report, rebuild=rebuild)
+        return docker_image.ensure(package_client(), report, policy or SandboxPolicy(), rebuild=rebuild)
 
-    def inspect_image(self) -> Mapping[str, Any]:
+    def inspect_image(self, policy: SandboxPolicy | None = None) -> Mapping[str, Any]:
         """Return the engine's description of the image. Raises ImageError when it is not there."""
         from . import docker_image
 
-        return docker_image.inspect(package_client(), image.reference())
+        return docker_image.inspect(package_client(), image.reference(policy))
 
 
 def owner_of(found: Found) -> Owner:

@@ -8,8 +8,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 import tarfile
 import threading
 import uuid
@@ -22,7 +20,7 @@ from urllib.parse import quote
 import pytest
 
 from bun_sandbox_kernel.engines import docker_volumes
-from bun_sandbox_kernel.engines.docker import owner_of
+from bun_sandbox_kernel.engines.docker import DockerEngine, owner_of
 from bun_sandbox_kernel.engines.docker_api import connect
 from bun_sandbox_kernel.engines.docker_spec import LABEL
 from tests.conftest import absent, eventually, sandboxes_of
@@ -251,7 +249,9 @@ def test_nothing_is_left_after_the_kernel(tmp_path: Path) -> None:
     assert eventually(lambda: not sandboxes_of(pid) and not volumes_of(pid), 10)
 
 
-def test_a_kernel_that_is_killed_in_the_middle_leaves_nothing_to_the_reaper(tmp_path: Path) -> None:
+def test_a_kernel_that_is_killed_in_the_middle_leaves_a_volume_that_the_next_one_removes(
+    engine: DockerEngine, tmp_path: Path
+) -> None:
     with registry() as address, kernel(tmp_path, BUN_SANDBOX_REGISTRY=address) as notebook:
         notebook.run("1")
         pid = notebook.pid
@@ -259,8 +259,7 @@ def test_a_kernel_that_is_killed_in_the_middle_leaves_nothing_to_the_reaper(tmp_
         assert eventually(lambda: len(sandboxes_of(pid)) == 2)
         os.kill(pid, 9)
         assert eventually(lambda: not sandboxes_of(pid))
-        notebook.manager.shutdown_kernel(now=True)
-    subprocess.run([sys.executable, "-m", "bun_sandbox_kernel.cli", "reap"], check=True, capture_output=True)
+    engine.reap()
     assert eventually(lambda: not volumes_of(pid), 10)
 
 
