@@ -70,6 +70,7 @@ const [stdout, stderr] = await output;
 isLarge ||= size(stage) > request.most;
 
 if (isLarge) say({ type: "large" });
+else if (bun.signalCode !== null) say({ type: "failed", said: `error: ended by ${bun.signalCode}` });
 else if (code !== 0) say({ type: "failed", said: `${stdout}\n${stderr}`.slice(-8000) });
 else if (request.command === "outdated") say({ type: "outdated", table: stdout });
 else {

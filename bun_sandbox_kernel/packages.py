@@ -191,9 +191,19 @@ _CAUSES = (
         "Ask for another, or for none to get the latest.",
     ),
     (
-        r"Integrity ?check ?failed\b.* (?P<name>\S+)",
+        r"(?i)integrity ?check ?failed\b.* (?P<name>\S+)",
         "What was downloaded for {name} is not what the registry says it is (sha512 differs).",
         "Do not use it; try again, and tell whoever runs the registry.",
+    ),
+    (
+        r"ended by SIGXFSZ",
+        "A file of the packages is larger than a sandbox may write.",
+        "Use another version, or another package.",
+    ),
+    (
+        r"ended by SIGKILL",
+        "The installation needs more memory than a sandbox has.",
+        "Ask for more (`%sandbox_limits memory=512m`), or for fewer packages at once.",
     ),
     (
         r"DNSResolveFailed",

@@ -65,19 +65,6 @@ def test_what_could_not_be_imported_can_be_after_it_was_added(notebook: Notebook
     assert notebook.value('(await import("lodash-es")).chunk([1, 2, 3, 4], 2).length') == "2"
 
 
-def test_packages_of_many_kinds_work_together(notebook: Notebook) -> None:
-    added(notebook, "d3-array", "date-fns", "mathjs", "arquero@7", "vega-lite", "@node-rs/xxhash", "react", "react-dom")
-    assert notebook.value('import { mean } from "d3-array"; mean([1, 2, 6])') == "3"
-    assert notebook.value('import { addDays } from "date-fns"; addDays(new Date(0), 1).getTime()') == "86400000"
-    assert notebook.value('import { evaluate } from "mathjs"; evaluate("sqrt(16) + 1")') == "5"
-    assert notebook.value('import { table } from "arquero"; table({ a: [3, 4] }).numRows()') == "2"
-    assert notebook.value('import { xxh32 } from "@node-rs/xxhash"; xxh32("bao")') == "1530393108"
-    code = 'import { renderToString } from "react-dom/server"; const Bun1 = () => <b>bao</b>;\nrenderToString(<Bun1 />)'
-    assert notebook.value(code) == '"<b>bao</b>"'
-    spec = '{ $schema: "https://vega.github.io/schema/vega-lite/v6.json", data: { values: [] }, mark: "bar" as const }'
-    assert "vega" in notebook.value(f'import {{ compile }} from "vega-lite"; compile({spec}).spec.$schema')
-
-
 def test_list_outdated_and_remove(notebook: Notebook) -> None:
     added(notebook, "left-pad@1.1.0")
     rows = shown(notebook.run("%bun list")[1])
@@ -91,6 +78,21 @@ def test_list_outdated_and_remove(notebook: Notebook) -> None:
 
 def printed_tables(published: list[Message]) -> str:
     return "\n".join(str(m.content["data"]["text/plain"]) for m in published if m.kind == "display_data")
+
+
+def test_packages_of_many_kinds_work_together(notebook: Notebook) -> None:
+    added(notebook, "d3-array", "date-fns", "mathjs", "arquero@7", "vega-lite", "@node-rs/xxhash", "react", "react-dom")
+    assert notebook.value('import { mean } from "d3-array"; mean([1, 2, 6])') == "3"
+    assert notebook.value('import { addDays } from "date-fns"; addDays(new Date(0), 1).getTime()') == "86400000"
+    assert notebook.value('import { evaluate } from "mathjs"; evaluate("sqrt(16) + 1")') == "5"
+    assert notebook.value('import { table } from "arquero"; table({ a: [3, 4] }).numRows()') == "2"
+    assert (
+        notebook.value('import { xxh32 } from "@node-rs/xxhash"; xxh32("bao") === Bun.hash.xxHash32("bao")') == "true"
+    )
+    code = 'import { renderToString } from "react-dom/server"; const Bun1 = () => <b>bao</b>;\nrenderToString(<Bun1 />)'
+    assert notebook.value(code) == '"<b>bao</b>"'
+    spec = '{ $schema: "https://vega.github.io/schema/vega-lite/v6.json", data: { values: [] }, mark: "bar" as const }'
+    assert "vega" in notebook.value(f'import {{ compile }} from "vega-lite"; compile({spec}).spec.$schema')
 
 
 @pytest.mark.parametrize(
@@ -164,6 +166,7 @@ class _Registry(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.path.split("/")[1]
         if name.startswith("slow"):
+            self.server.asked.set()  # type: ignore[attr-defined]
             self.server.stalled.wait()  # type: ignore[attr-defined]
             return
         url = f"http://{self.headers['Host']}/{name}/-/{name}-1.0.0.tgz"
@@ -184,13 +187,14 @@ class _Registry(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def registry() -> Iterator[str]:
+def registry() -> Iterator[tuple[str, threading.Event]]:
+    """Yield the address of a registry, and what is set once it stalls."""
     server = ThreadingHTTPServer(("0.0.0.0", 0), _Registry)
     server.daemon_threads = True
-    server.stalled = threading.Event()  # type: ignore[attr-defined]
+    server.stalled, server.asked = threading.Event(), threading.Event()  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://{_GATEWAY}:{server.server_port}"
+        yield f"http://{_GATEWAY}:{server.server_port}", server.asked  # type: ignore[attr-defined]
     finally:
         server.stalled.set()  # type: ignore[attr-defined]
         server.shutdown()
@@ -198,13 +202,14 @@ def registry() -> Iterator[str]:
 
 
 def test_a_registry_that_fails_stalls_or_lies_leaves_all_as_it_was(tmp_path: Path) -> None:
-    with registry() as address, kernel(tmp_path, BUN_SANDBOX_REGISTRY=address) as notebook:
+    with registry() as (address, stalls), kernel(tmp_path, BUN_SANDBOX_REGISTRY=address) as notebook:
         assert "sha512 differs" in refused(notebook, "%bun add evil")
         notebook.run("%timeout 2s")
         assert "took longer than 2 s" in refused(notebook, "%bun add slow-package")
         notebook.run("%timeout off")
+        stalls.clear()
         request = notebook.send("%bun add slow-package", stop_on_error=False)
-        assert eventually(lambda: len(sandboxes_of(notebook.pid)) == 2)
+        assert stalls.wait(20)
         notebook.interrupt()
         assert [e["ename"] for e in errors(list(notebook.messages(request)))] == ["KeyboardInterrupt"]
         assert eventually(lambda: len(sandboxes_of(notebook.pid)) == 1, 5)
@@ -252,11 +257,11 @@ def test_nothing_is_left_after_the_kernel(tmp_path: Path) -> None:
 def test_a_kernel_that_is_killed_in_the_middle_leaves_a_volume_that_the_next_one_removes(
     engine: DockerEngine, tmp_path: Path
 ) -> None:
-    with registry() as address, kernel(tmp_path, BUN_SANDBOX_REGISTRY=address) as notebook:
+    with registry() as (address, stalls), kernel(tmp_path, BUN_SANDBOX_REGISTRY=address) as notebook:
         notebook.run("1")
         pid = notebook.pid
         notebook.send("%bun add slow-package")
-        assert eventually(lambda: len(sandboxes_of(pid)) == 2)
+        assert stalls.wait(20)
         os.kill(pid, 9)
         assert eventually(lambda: not sandboxes_of(pid))
     engine.reap()
@@ -265,7 +270,7 @@ def test_a_kernel_that_is_killed_in_the_middle_leaves_a_volume_that_the_next_one
 
 def test_the_second_installation_needs_no_registry(tmp_path: Path) -> None:
     name = f"good-{uuid.uuid4().hex}"
-    with registry() as address, kernel(tmp_path, BUN_SANDBOX_REGISTRY=address) as first:
+    with registry() as (address, _), kernel(tmp_path, BUN_SANDBOX_REGISTRY=address) as first:
         assert added(first, name) == f"Added {name}@1.0.0."
     with kernel(tmp_path, BUN_SANDBOX_REGISTRY=address) as second:
         assert "cannot be reached" in refused(second, "%bun add good-other")
