@@ -6,17 +6,20 @@ Law: nobody's code runs in it but ours, and it is ended whatever happens: at the
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from . import packages
-from .errors import InstallFailed, SandboxDied
+from .errors import InstallFailed, SandboxDied, SandboxError
 from .launch import Launch
 from .lease import Lease
 from .packages import Downloaded, Installed, Listed
 from .policy import MIB, SandboxPolicy
 from .session import Session
 from .wire import End, Error, LateEvent, Stream
+
+_REPORT_SECONDS = 0.2
 
 
 async def install(
@@ -31,6 +34,10 @@ async def install(
     try:
         async with asyncio.timeout(seconds):
             return await _run(await installer.open(), policy, program, report)
+    except SandboxError as error:
+        if not error.state_lost:
+            raise
+        raise InstallFailed(f"The installation failed: {error.message}", "Try again.") from error
     except TimeoutError:
         raise InstallFailed(
             f"The installation took longer than {seconds:g} s, so it was ended.",
@@ -45,16 +52,18 @@ async def _run(
 ) -> Installed | Listed:
     done: Installed | Listed | None = None
     rest = ""
+    reported = 0.0
     async for event in installer.execute(program, color=False):
         match event:
             case Stream("stdout", text):
                 *lines, rest = (rest + text).split("\n")
                 for line in lines:
                     said = packages.decode(line, policy)
-                    if isinstance(said, Downloaded):
-                        report(said)
-                    else:
+                    if not isinstance(said, Downloaded):
                         done = said
+                    elif time.monotonic() - reported >= _REPORT_SECONDS:
+                        reported = time.monotonic()
+                        report(said)
             case Error(_, evalue):
                 raise packages.explained(f"error: {evalue}", policy)
             case End("memory"):

@@ -75,7 +75,7 @@ else if (code !== 0) say({ type: "failed", said: `${stdout}\n${stderr}`.slice(-8
 else if (request.command === "outdated") say({ type: "outdated", table: stdout });
 else {
   fs.mkdirSync("node_modules", { recursive: true });
-  const packages: object[] = [];
+  const packages: { name: string; version: string; direct: boolean }[] = [];
   if (fs.existsSync("bun.lock")) {
     // https://bun.sh/docs/pm/lockfile: JSON with commas at the ends; a package is ["name@version", …].
     const lock = JSON.parse(fs.readFileSync("bun.lock", "utf8").replace(/,(?=\s*[}\]])/g, ""));
@@ -86,11 +86,13 @@ else {
     }
     fs.renameSync("bun.lock", "node_modules/.bun.lock");
   }
+  const foreign = packages.find(({ version }) => !/^\d/.test(version));
   fs.renameSync("package.json", "node_modules/.package.json");
   const path = (text: string) => ptr(Buffer.from(`${text}\0`));
   const { symbols } = dlopen("libc.so.6", { renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" } });
   // renameat2(2): AT_FDCWD is -100, RENAME_EXCHANGE is 2.
-  if (symbols.renameat2(-100, path(`${stage}/node_modules`), -100, path(live), 2) === 0) {
+  if (foreign !== undefined) say({ type: "failed", said: `error: ${foreign.name} is from elsewhere: ${foreign.version}` });
+  else if (symbols.renameat2(-100, path(`${stage}/node_modules`), -100, path(live), 2) === 0) {
     say({ type: "installed", packages });
   } else say({ type: "failed", said: "error: the engine's file system cannot exchange folders" });
 }

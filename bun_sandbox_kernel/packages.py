@@ -196,6 +196,11 @@ _CAUSES = (
         "Do not use it; try again, and tell whoever runs the registry.",
     ),
     (
+        r"(?P<name>\S+) is from elsewhere: (?P<range>\S+)",
+        "A package needs {name} from {range}, which is not in the registry.",
+        "Use another package; only those of the registry are installed.",
+    ),
+    (
         r"ended by SIGXFSZ",
         "A file of the packages is larger than a sandbox may write.",
         "Use another version, or another package.",
