@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -18,6 +18,7 @@ from .errors import SandboxError
 if TYPE_CHECKING:
     from .engines import Progress, Report
     from .engines.docker import DockerEngine
+    from .policy import SandboxPolicy
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
@@ -60,11 +61,19 @@ def image() -> None:
 
 @image.command("build")
 @click.option("--force", is_flag=True, help="Build even where the image is there.")
-def image_build(*, force: bool) -> None:
-    """Build the image, on the official Bun image where a hub is reachable, from Bun's npm package elsewhere."""
+@click.option("--with", "packages", metavar="NAME,…", help="Put these npm packages in, for every sandbox to import.")
+def image_build(*, force: bool, packages: str | None) -> None:
+    """Build the image, on the official Bun image where a hub is reachable, from Bun's npm package elsewhere.
+
+    Kernels take the one with packages when BUN_SANDBOX_IMAGE_PACKAGES, or image_packages in the machine's
+    policy file, names the same.
+    """
+    asked = {} if packages is None else {"BUN_SANDBOX_IMAGE_PACKAGES": packages}
     with _progress("Image") as report:
-        name = _engine().ensure_image(report, rebuild=force)
+        name = _engine().ensure_image(report, _policy(asked), rebuild=force)
     click.echo(name)
+    if packages is not None:
+        click.echo(f"Kernels take it with BUN_SANDBOX_IMAGE_PACKAGES={packages}", err=True)
 
 
 @image.command("inspect")
@@ -72,7 +81,7 @@ def image_inspect() -> None:
     """Print what the image is and what it is made of, as CycloneDX JSON."""
     from . import sbom
 
-    click.echo(json.dumps(sbom.document(_engine().inspect_image()), indent=2))
+    click.echo(json.dumps(sbom.document(_engine().inspect_image(_policy({}))), indent=2))
 
 
 @main.command()
@@ -84,9 +93,7 @@ def run(file: IO[str] | None, code: str | None, *, dry: bool) -> None:
 
     124: its time was up. 130: interrupted. 137: out of memory.
     """
-    from .admin import AdminPolicy
-
-    policy = AdminPolicy.read().policy(os.environ)
+    policy = _policy({})
     if dry:
         call = {"method": "POST", "path": "/containers/create", "body": _engine().dry_run(policy)}
         click.echo(json.dumps(call, indent=2))
@@ -124,6 +131,12 @@ def install(*, user: bool, sys_prefix: bool, prefix: Path | None) -> None:
 
     place = sys.prefix if sys_prefix else None if prefix is None else str(prefix)
     click.echo(f"installed in {kernelspec.install(user=user, prefix=place)}")
+
+
+def _policy(asked: Mapping[str, str]) -> SandboxPolicy:
+    from .admin import AdminPolicy
+
+    return AdminPolicy.read().policy({**os.environ, **asked})
 
 
 def _engine() -> DockerEngine:

@@ -3,6 +3,7 @@
     SandboxError
     ├── UsageError             a magic does not exist, or does not take its argument
     ├── PolicyError            a setting is wrong; nothing has started
+    ├── InstallFailed          packages could not be installed; those that were there still are
     ├── EngineError            the engine could not do its part
     │   ├── EngineUnavailable  nobody answers, or not to us
     │   ├── ImageError         the sandbox's image could not be built
@@ -49,6 +50,10 @@ class FileError(SandboxError):
 
 class PolicyError(SandboxError):
     """A setting is wrong: the message names it, its value and what is allowed."""
+
+
+class InstallFailed(SandboxError):
+    """Packages could not be installed. Those that were there before still are."""
 
 
 class EngineError(SandboxError):

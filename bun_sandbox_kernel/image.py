@@ -22,18 +22,33 @@ from typing import Any, NamedTuple, cast
 
 from platformdirs import user_cache_path
 
-from . import __version__
+from . import __version__, packages
 from .engines import Progress, Report
 from .errors import ImageError
+from .policy import SandboxPolicy
 from .resources import DOCKER_CONTEXT
 
 REPOSITORY = "bun-sandbox"
 _CONTEXT_FILES = ("Dockerfile", "package.json", "package-lock.json")
 _BUN_PACKAGES = {"x86_64": "@oven/bun-linux-x64", "aarch64": "@oven/bun-linux-aarch64"}
 _C_LIBRARY = ("libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2")
+_OF_ADD_ONS = ("librt.so.1", "libgcc_s.so.1", "libstdc++.so.6")
+"""What add-ons of packages are linked with, in Rust and in C++; put in where the machine has it."""
 _LOADERS = {"x86_64": "lib64/ld-linux-x86-64.so.2", "aarch64": "lib/ld-linux-aarch64.so.1"}
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 _BASE_DOCKERFILE = b"FROM scratch\nCOPY rootfs /\n"
+_PACKAGES_DOCKERFILE = b"""ARG BASE
+FROM ${BASE} AS packages
+USER 0:0
+WORKDIR /build
+COPY . ./
+RUN ["/usr/local/bin/bun", "install", "--ignore-scripts"]
+
+FROM ${BASE}
+ARG PACKAGES
+LABEL io.bun-sandbox.packages="${PACKAGES}"
+COPY --from=packages /build/node_modules /node_modules
+"""
 
 
 class Package(NamedTuple):
@@ -44,13 +59,33 @@ class Package(NamedTuple):
     integrity: str
 
 
-def reference() -> str:
-    """Return the image's full name, for example ``bun-sandbox:0.1.0-1a2b3c4d5e6f``."""
-    digest = hashlib.sha256()
+def reference(policy: SandboxPolicy | None = None) -> str:
+    """Return the image's full name, for example ``bun-sandbox:0.1.0-1a2b3c4d5e6f``.
+
+    One with packages of the policy has another 12 digits behind it.
+    """
+    digest = hashlib.sha256(" ".join((*_C_LIBRARY, *_OF_ADD_ONS)).encode())
     for name, content in context_files():
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
-    return f"{REPOSITORY}:{__version__}-{digest.hexdigest()[:12]}"
+    name = f"{REPOSITORY}:{__version__}-{digest.hexdigest()[:12]}"
+    if policy is None or not policy.image_packages:
+        return name
+    files = repr(sorted(_packages_files(policy).items())).encode()
+    return f"{name}-{hashlib.sha256(files).hexdigest()[:12]}"
+
+
+def packages_archive(policy: SandboxPolicy) -> io.BytesIO:
+    """Return the context of an image that holds the policy's packages below /node_modules, built on the plain one."""
+    return _archive(_packages_files(policy).items())
+
+
+def _packages_files(policy: SandboxPolicy) -> dict[str, bytes]:
+    return {
+        "Dockerfile": _PACKAGES_DOCKERFILE,
+        "package.json": packages.manifest(policy.image_packages).encode(),
+        "bunfig.toml": packages.bunfig(policy).encode(),
+    }
 
 
 _TEST_SUFFIXES = (".test.ts", ".harness.ts")
@@ -88,6 +123,12 @@ def bun_package(machine: str | None = None) -> Package:
     return Package(name, entry["version"], entry["integrity"])
 
 
+def base_reference() -> str:
+    """Return the full name of the base image that is made here, for example ``bun-sandbox-base:1.4.5-1a2b3c4d``."""
+    digest = hashlib.sha256(" ".join((*_C_LIBRARY, *_OF_ADD_ONS)).encode()).hexdigest()
+    return f"{REPOSITORY}-base:{bun_package().version}-{digest[:8]}"
+
+
 def base_archive(report: Report) -> io.BytesIO:
     """Return the context of a base image made of Bun's npm package and this machine's C library.
 
@@ -108,6 +149,8 @@ def _host_files() -> Iterator[tuple[str, Path]]:
     folder = f"lib/{machine}-linux-gnu"
     places = (Path("/", folder), Path("/usr", folder), Path("/lib64"), Path("/usr/lib64"), Path("/usr/lib"))
     libraries = [(f"{folder}/{name}", _first(place / name for place in places)) for name in _C_LIBRARY]
+    found = ((f"{folder}/{name}", _first(place / name for place in places)) for name in _OF_ADD_ONS)
+    yield from ((target, path) for target, path in found if path is not None)
     for target, path in ((_LOADERS[machine], loader if loader.exists() else None), *libraries):
         if path is None:
             raise ImageError(

@@ -19,7 +19,8 @@ from .selfcheck import Proven
 class Launch:
     """One attempt to start a sandbox; ``proven`` resolves to it, or to the SandboxError that stopped it."""
 
-    def __init__(self, policy: SandboxPolicy) -> None:
+    def __init__(self, policy: SandboxPolicy, packages_of: str = "") -> None:
+        """Begin; ``packages_of`` as for ``Engine.start``."""
         self.policy = policy
         self.proven: Future[Proven] = Future()
         # From here on whoever waits may be cancelled, and the sandbox still arrives for `abandon` to stop it.
@@ -28,11 +29,11 @@ class Launch:
         """The last thing that the engine reported, while long work goes on."""
         # Here and not in the thread, where it would take turns with the imports of whoever goes on.
         engine = engines.load()
-        threading.Thread(target=self._run, args=(engine, policy), name="launch", daemon=True).start()
+        threading.Thread(target=self._run, args=(engine, policy, packages_of), name="launch", daemon=True).start()
 
-    def _run(self, engine: engines.Engine, policy: SandboxPolicy) -> None:
+    def _run(self, engine: engines.Engine, policy: SandboxPolicy, packages_of: str) -> None:
         try:
-            proven = selfcheck.start(engine, policy, self._report)
+            proven = selfcheck.start(engine, policy, self._report, packages_of)
         except BaseException as error:
             self.proven.set_exception(error)
             return

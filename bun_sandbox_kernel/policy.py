@@ -13,14 +13,17 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from .errors import PolicyError
+from .errors import PolicyError, UsageError
+from .packages import spec
 from .resources import SECCOMP_PROFILE
 
 MIB = 1 << 20
 Transport = Literal["auto", "unix", "tcp"]
 Network = Literal["none", "internet"]
 NotebookMount = Literal["none", "ro"]
+Packages = Literal["on", "off"]
 UNCONFINED = Path("unconfined")
 """In the place of a profile: no filter at all."""
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": MIB, "g": 1 << 30}
@@ -109,6 +112,31 @@ LINES = (
 """What is proved from inside at launch, by the names under which it may be allowed to be missing."""
 
 
+def _address(text: str) -> str:
+    address = urlsplit(text)
+    if (
+        address.scheme not in {"http", "https"}
+        or not address.hostname
+        or address.query
+        or not re.fullmatch(r"[\w:/.\[\]%~-]+", text, re.ASCII)
+    ):
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _specs(text: str) -> frozenset[str]:
+    try:
+        for name in _names(text):
+            spec(name)
+    except UsageError as error:
+        raise ValueError(text) from error
+    return _names(text)
+
+
+def _any(_: object) -> bool:
+    return True
+
+
 def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
@@ -143,6 +171,35 @@ class SandboxPolicy:
             "setting": Setting("BUN_SANDBOX_SECCOMP", Path, 'the path of a seccomp profile, or "unconfined"', bool)
         },
     )
+    packages: Packages = _choice("BUN_SANDBOX_PACKAGES", "on", "on", "off")
+    """Whether ``%bun`` installs packages, from a sandbox of its own that alone has a network."""
+    registry: str = field(
+        default="https://registry.npmjs.org",
+        metadata={
+            "setting": Setting(
+                "BUN_SANDBOX_REGISTRY", _address, "an http or https address without a user, a password or a query", bool
+            )
+        },
+    )
+    """Where packages come from."""
+    image_packages: frozenset[str] = field(
+        default=frozenset(),
+        metadata={
+            "setting": Setting(
+                "BUN_SANDBOX_IMAGE_PACKAGES",
+                _specs,
+                "names of packages with commas between them, such as zod@4,d3",
+                _any,
+            )
+        },
+    )
+    """What the image holds beside what it always does, for every sandbox to import."""
+    minimum_release_age_s: int = _number(
+        "BUN_SANDBOX_MINIMUM_RELEASE_AGE", 259_200, 0, 31_536_000, parse=int, unit=" s (0: no waiting)"
+    )
+    """Versions that were published less long ago are not installed; most malware is found within days."""
+    packages_bytes: int = _bytes("BUN_SANDBOX_PACKAGES_SIZE", 512 * MIB, MIB, 65536 * MIB)
+    """Most that the packages of one sandbox may take."""
     allow_missing: frozenset[str] = field(
         default=frozenset(),
         metadata={
@@ -213,6 +270,7 @@ def settings() -> Mapping[str, Setting]:
 
 
 def _refused(setting: Setting, value: object) -> PolicyError:
+    shown = re.sub(r"//[^/]*@", "//…@", str(value))  # a password does not belong into a notebook
     return PolicyError(
-        f'{setting.variable} is "{value}", which is not allowed.', f"Set it to {setting.allowed}, or unset it."
+        f'{setting.variable} is "{shown}", which is not allowed.', f"Set it to {setting.allowed}, or unset it."
     )

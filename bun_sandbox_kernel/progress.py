@@ -21,21 +21,21 @@ _PATIENCE_SECONDS = 0.5
 async def opened(lease: Lease, publish: Callable[[Message], None]) -> Session:
     """Return the session once it is there, and show how far its start is. Raises SandboxError."""
     opening = lease.open()
-    display = ProgressDisplay(publish, "Work on the sandbox's image")
+    display = ProgressDisplay(publish)
     try:
         while not opening.done():
             await asyncio.wait({opening}, timeout=_REPORT_SECONDS)
             if lease.progress is not None:
                 display.show(lease.progress)
     finally:
-        display.finish()
+        display.finish(f"Work on the sandbox's image took {display.seconds:.0f} s.")
     return opening.result()
 
 
 @contextmanager
 def reporting(publish: Callable[[Message], None], work: str) -> Iterator[Report]:
     """Yield what takes any number of reports and shows some of them, and none of work that is over at once."""
-    display = ProgressDisplay(publish, work)
+    display = ProgressDisplay(publish)
     due = time.monotonic() + _PATIENCE_SECONDS
 
     def report(progress: Progress) -> None:
@@ -47,15 +47,14 @@ def reporting(publish: Callable[[Message], None], work: str) -> Iterator[Report]
     try:
         yield report
     finally:
-        display.finish()
+        display.finish(f"{work} took {display.seconds:.0f} s.")
 
 
 class ProgressDisplay:
     """One display that is made at the first report and updated by the later ones."""
 
-    def __init__(self, publish: Callable[[Message], None], work: str) -> None:
+    def __init__(self, publish: Callable[[Message], None]) -> None:
         self._publish = publish
-        self._work = work
         self._id = uuid.uuid4().hex
         self._started: float | None = None
         self._shown: Progress | None = None
@@ -68,10 +67,14 @@ class ProgressDisplay:
             self._send(f"{progress.text}{percent}", f"<progress{value}></progress> {html.escape(progress.text)}")
             self._shown = progress
 
-    def finish(self) -> None:
-        """Leave one line that tells how long it took, well or badly; nothing where nothing was shown."""
+    @property
+    def seconds(self) -> float:
+        """How long ago the first report was; 0 before it."""
+        return 0.0 if self._started is None else time.monotonic() - self._started
+
+    def finish(self, line: str) -> None:
+        """Leave one line; nothing where nothing was shown."""
         if self._started is not None:
-            line = f"{self._work} took {time.monotonic() - self._started:.0f} s."
             self._send(line, html.escape(line))
 
     def _send(self, text: str, markup: str) -> None:

@@ -45,9 +45,9 @@ class Proven(NamedTuple):
     """Seconds since the epoch."""
 
 
-def start(engine: Engine, policy: SandboxPolicy, report: Report) -> Proven:
+def start(engine: Engine, policy: SandboxPolicy, report: Report, packages_of: str = "") -> Proven:
     """Start a sandbox in which every line holds. Raises what ``Engine.start`` raises; then nothing is left behind."""
-    sandbox = engine.start(policy, report)
+    sandbox = engine.start(policy, report, packages_of)
     try:
         return Proven(sandbox, policy, prove(sandbox, policy, engine.name), time.time())
     except BaseException:

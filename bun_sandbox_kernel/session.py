@@ -38,6 +38,7 @@ from .answers import (
 from .engines import Sandbox
 from .errors import Busy, FileError, PeerError, SandboxDied, SandboxError, VersionMismatch
 from .names import visible
+from .packages import Package
 from .policy import SandboxPolicy
 from .transport import Answer, Content, HttpClient, encode
 from .watch import watched
@@ -58,6 +59,8 @@ class Session:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
+        self.packages: tuple[Package, ...] = ()
+        """What has been installed in the sandbox."""
         self._id = uuid.uuid4().hex
         self._client = HttpClient(sandbox.endpoint, sandbox.secret)
         self._why_gone = "The sandbox is gone."

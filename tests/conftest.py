@@ -9,8 +9,9 @@ from typing import NoReturn
 
 import pytest
 
-from bun_sandbox_kernel.engines.docker import LABEL, DockerEngine, owner_of
+from bun_sandbox_kernel.engines.docker import DockerEngine, owner_of
 from bun_sandbox_kernel.engines.docker_api import Found, connect
+from bun_sandbox_kernel.engines.docker_spec import LABEL
 from bun_sandbox_kernel.errors import EngineUnavailable
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from itertools import cycle, islice
 from pathlib import Path
 
-from bun_sandbox_kernel.engines.docker import LABEL, owner_of
+from bun_sandbox_kernel.engines.docker import owner_of
 from bun_sandbox_kernel.engines.docker_api import connect
+from bun_sandbox_kernel.engines.docker_spec import LABEL
 from tests.conftest import eventually
 from tests.integration.kernels import Notebook, kernel
 

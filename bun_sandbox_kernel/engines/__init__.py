@@ -124,9 +124,11 @@ class Engine(Protocol):
     def check(self) -> EngineInfo:
         """Ask the engine who it is. Raises EngineUnavailable."""
 
-    def start(self, policy: SandboxPolicy, report: Report) -> Sandbox:
+    def start(self, policy: SandboxPolicy, report: Report, packages_of: str = "") -> Sandbox:
         """Start a sandbox that answers, building the image first where it is missing.
 
+        With the id of another sandbox it can write that one's packages, which nobody else can, and what it downloads
+        is kept for the next one.
         Raises PolicyError, EngineUnavailable, ImageError or StartFailed; then nothing is left behind.
         """
 

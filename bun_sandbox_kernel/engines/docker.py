@@ -1,6 +1,5 @@
 """Sandboxes by the Docker Engine API; podman speaks it too.
 
-``container_spec`` is pure: the policy → the body of ``POST /containers/create``. The rest is the edge around it.
 Law: a sandbox carries its owner in its labels, so whoever comes later can tell an orphan.
 """
 
@@ -18,129 +17,39 @@ from ..errors import StartFailed
 from ..owner import Owner
 from ..policy import SandboxPolicy
 from ..ready import wait_until_ready
-from . import Endpoint, EngineInfo, Report, Stats, Tcp, Unix, socket_folder
+from . import Endpoint, EngineInfo, Report, Stats, Tcp, Unix, docker_volumes, socket_folder
 from .docker_api import Api, Found, ImageMissing, connect
 from .docker_package import package_client, translated
+from .docker_spec import LABEL, NETWORK, PORTS, container_spec, resources, volume_of
 from .socket_folder import SocketFolder
 
-LABEL = "io.bun-sandbox"
-SOCKET_FOLDER = "/run/bun-sandbox"
-"""Where the private folder with the socket is mounted, inside."""
-NOTEBOOK_FOLDER = "/notebook"
-"""Where the notebook's folder is mounted, inside, if the policy says so."""
-NETWORK = "bun-sandbox"
-"""A bridge without a way out, for engines whose sockets we cannot share."""
 _LAST_WORDS_SECONDS = 2.0
-_PORTS = ("9998/tcp", "9999/tcp")
 _abandoned: set[str] = set()
 """Launches of this process that are over: an engine that hung does later what it was asked for long before."""
-
-
-def container_spec(
-    policy: SandboxPolicy,
-    *,
-    image_name: str,
-    owner: Owner,
-    launch: str,
-    secret: str,
-    folder: Path | None,
-    notebook: Path,
-) -> dict[str, Any]:
-    """Return the body of ``POST /containers/create`` (Docker Engine API 1.41).
-
-    With a folder the supervisor listens on a socket in it and there is no network; without one it listens on two
-    loopback ports that the engine chooses. ``notebook`` is the folder that the policy may let cells read.
-    """
-    labels = {**owner.labels(), "launch": launch}
-    environment = {
-        "BUN_SANDBOX_SECRET": secret,
-        "BUN_SANDBOX_LIFELINE": "1",
-        "MAX_EXECUTION_TIME": str(policy.max_execution_ms),
-        "MAX_MEMORY": str(policy.memory_bytes),
-        "MAX_OUTPUT": str(policy.max_output_bytes),
-    }
-    host: dict[str, Any] = {
-        "AutoRemove": True,
-        "ReadonlyRootfs": True,
-        "Privileged": False,
-        "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges", f"seccomp={policy.seccomp()}"],
-        **resources(policy),
-        "IpcMode": "private",
-        "ShmSize": policy.shm_bytes,
-        "Tmpfs": {
-            "/tmp": _tmpfs(policy, policy.tmp_bytes, "1777"),
-            "/sandbox/code": _tmpfs(policy, policy.code_bytes, "0755"),
-            "/dev/shm": _tmpfs(policy, policy.shm_bytes, "1777"),
-        },
-        "Ulimits": [
-            {"Name": "nofile", "Soft": policy.open_files, "Hard": policy.open_files},
-            {"Name": "fsize", "Soft": policy.file_bytes, "Hard": policy.file_bytes},
-            {"Name": "core", "Soft": 0, "Hard": 0},
-            {"Name": "msgqueue", "Soft": 0, "Hard": 0},
-        ],
-        "LogConfig": {"Type": "json-file", "Config": {"max-size": str(policy.log_bytes), "max-file": "1"}},
-        "RestartPolicy": {"Name": "no"},
-    }
-    if policy.mount_notebook_dir == "ro":
-        # What is mounted within it stays outside: until version 25 engines leave that writable.
-        options = {"Propagation": "rprivate", "NonRecursive": True}
-        host["Mounts"] = [
-            {
-                "Type": "bind",
-                "Source": str(notebook),
-                "Target": NOTEBOOK_FOLDER,
-                "ReadOnly": True,
-                "BindOptions": options,
-            }
-        ]
-    spec: dict[str, Any] = {
-        "Image": image_name,
-        "Hostname": "sandbox",
-        "User": f"{policy.uid}:{policy.uid}",
-        "Labels": {LABEL: __version__, **{f"{LABEL}.{name}": value for name, value in labels.items()}},
-        "StopTimeout": 1,
-        "HostConfig": host,
-    }
-    if folder is None:
-        host["NetworkMode"] = NETWORK if policy.network == "none" else "bridge"
-        host["PortBindings"] = {port: [{"HostIp": "127.0.0.1", "HostPort": ""}] for port in _PORTS}
-        spec["ExposedPorts"] = {port: {} for port in _PORTS}
-    else:
-        host["NetworkMode"] = "none" if policy.network == "none" else "bridge"
-        host["Binds"] = [f"{folder}:{SOCKET_FOLDER}:rw"]
-        environment["BUN_SANDBOX_SOCKET"] = f"{SOCKET_FOLDER}/http.sock"
-    spec["Env"] = [f"{name}={value}" for name, value in environment.items()]
-    return spec
-
-
-def resources(policy: SandboxPolicy) -> dict[str, int]:
-    """Return what control groups limit, as ``POST /containers/{id}/update`` takes it too."""
-    return {
-        "Memory": policy.memory_bytes,
-        "MemorySwap": policy.memory_bytes,
-        "NanoCpus": round(policy.cpus * 1e9),
-        "PidsLimit": policy.pids,
-    }
-
-
-def _tmpfs(policy: SandboxPolicy, size: int, mode: str) -> str:
-    owner = f"uid={policy.uid},gid={policy.uid}"
-    return f"size={size},nr_inodes={policy.tmpfs_inodes},mode={mode},{owner},noexec,nosuid,nodev"
 
 
 class DockerSandbox:
     """One container. ``stop`` may be called again, and from any thread."""
 
     def __init__(
-        self, api: Api, container: str, endpoint: Endpoint, *, launch: str, secret: str, folder: SocketFolder | None
+        self,
+        api: Api,
+        container: str,
+        endpoint: Endpoint,
+        *,
+        launch: str,
+        secret: str,
+        folder: SocketFolder | None,
+        volume: str,
     ) -> None:
+        """Take over a running container; ``volume`` goes with it, unless it is empty."""
         self.id = container
         self.endpoint = endpoint
         self.secret = secret
         self._api = api
         self._launch = launch
         self._folder = folder
+        self._volume = volume
 
     def limit(self, policy: SandboxPolicy) -> None:
         """Change what the engine can change while a container runs. Raises EngineUnavailable and StartFailed."""
@@ -159,6 +68,8 @@ class DockerSandbox:
         _abandoned.add(self._launch)
         _discard(self._folder)
         self._api.remove(self.id)
+        if self._volume:
+            docker_volumes.remove(self._api, self._volume)
 
 
 class DockerEngine:
@@ -181,21 +92,24 @@ class DockerEngine:
             info: Mapping[str, Any] = client.info()
         return info
 
-    def start(self, policy: SandboxPolicy, report: Report) -> DockerSandbox:
+    def start(self, policy: SandboxPolicy, report: Report, packages_of: str = "") -> DockerSandbox:
         """Start a container that answers. Raises PolicyError, EngineUnavailable, ImageError or StartFailed."""
         api = connect()
+        volume = docker_volumes.of(api, packages_of) if packages_of else ""
         launch, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        own = "" if volume or policy.packages == "off" else volume_of(launch)
         folder = SocketFolder() if _shares_sockets(policy) else None
         container = ""
         try:
             spec = container_spec(
                 policy,
-                image_name=image.reference(),
+                image_name=image.reference(policy),
                 owner=Owner.current(),
                 launch=launch,
                 secret=secret,
                 folder=None if folder is None else folder.mounted,
                 notebook=Path.cwd(),
+                volume=volume,
             )
             if folder is None:
                 _ensure_network()
@@ -203,7 +117,7 @@ class DockerEngine:
             try:
                 container = api.create(spec, wholly=wholly)
             except ImageMissing:
-                self.ensure_image(report)
+                self.ensure_image(report, policy)
                 container = api.create(spec, wholly=wholly)
             api.start(container)
             endpoint = _ports(container) if folder is None else Unix(folder.socket)
@@ -215,17 +129,19 @@ class DockerEngine:
             if container:
                 api.remove(container)
             _discard(folder)
+            if own:
+                docker_volumes.remove(api, own)
             if isinstance(error, TimeoutError):
                 raise _explained(spec) from error
             raise
-        return DockerSandbox(api, container, endpoint, launch=launch, secret=secret, folder=folder)
+        return DockerSandbox(api, container, endpoint, launch=launch, secret=secret, folder=folder, volume=own)
 
     def dry_run(self, policy: SandboxPolicy) -> Mapping[str, Any]:
         """Return the body that ``start`` would send; what it would make up stands in braces."""
         folder = None if policy.transport == "tcp" else Path("{private folder}")
         return container_spec(
             policy,
-            image_name=image.reference(),
+            image_name=image.reference(policy),
             owner=Owner.current(),
             launch="{launch}",
             secret="{secret}",
@@ -234,32 +150,39 @@ class DockerEngine:
         )
 
     def reap(self) -> list[str]:
-        """Remove the containers and folders of kernels that are gone, and what this one has ended; return the ids."""
+        """Remove what belongs to kernels that are gone, and what this one has ended; return the ids of containers."""
         api = connect()
         removed = []
         for found in api.list(LABEL):
-            if owner_of(found).is_gone() or found.labels.get(f"{LABEL}.launch") in _abandoned:
+            if _is_over(found):
                 api.remove(found.id)
                 removed.append(found.id[:12])
+        for found in docker_volumes.find(api, LABEL):
+            if _is_over(found):
+                docker_volumes.remove(api, found.id)
         socket_folder.reap()
         return removed
 
-    def ensure_image(self, report: Report, *, rebuild: bool = False) -> str:
+    def ensure_image(self, report: Report, policy: SandboxPolicy | None = None, *, rebuild: bool = False) -> str:
         """Return the image's name, built first where it is missing. Raises EngineUnavailable or ImageError."""
         from . import docker_image
 
-        return docker_image.ensure(package_client(), report, rebuild=rebuild)
+        return docker_image.ensure(package_client(), report, policy or SandboxPolicy(), rebuild=rebuild)
 
-    def inspect_image(self) -> Mapping[str, Any]:
+    def inspect_image(self, policy: SandboxPolicy | None = None) -> Mapping[str, Any]:
         """Return the engine's description of the image. Raises ImageError when it is not there."""
         from . import docker_image
 
-        return docker_image.inspect(package_client(), image.reference())
+        return docker_image.inspect(package_client(), image.reference(policy))
 
 
 def owner_of(found: Found) -> Owner:
-    """Return the process that a container's labels name as its owner."""
+    """Return the process that the labels of a container or a volume name as its owner."""
     return Owner.from_labels({name.removeprefix(f"{LABEL}."): value for name, value in found.labels.items()})
+
+
+def _is_over(found: Found) -> bool:
+    return owner_of(found).is_gone() or found.labels.get(f"{LABEL}.launch") in _abandoned
 
 
 def _discard(folder: SocketFolder | None) -> None:
@@ -278,7 +201,7 @@ def _ports(container: str) -> Endpoint:
     client = package_client()
     with translated():
         ports = client.inspect_container(container)["NetworkSettings"]["Ports"]
-    port, health_port = (int(ports[name][0]["HostPort"]) for name in _PORTS)
+    port, health_port = (int(ports[name][0]["HostPort"]) for name in PORTS)
     return Tcp("127.0.0.1", port, health_port)
 
 

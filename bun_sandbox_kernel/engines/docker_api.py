@@ -72,6 +72,9 @@ class Api(Protocol):
     def logs(self, container: str, lines: int) -> str:
         """Return the last lines of the log. Raises SandboxDied when the container is gone."""
 
+    def ask(self, method: str, path: str) -> tuple[int, Any]:
+        """Make a call that has no method here; return the status, and what the answer holds."""
+
 
 def connect() -> Api:
     """Return the way to the engine that ``DOCKER_HOST`` names, or to the one of this machine."""
@@ -132,6 +135,10 @@ class SocketApi:
         if status == http.client.OK:
             return log_text(content)
         return str(_expect(*_living(status, _json(content)), http.client.OK))
+
+    def ask(self, method: str, path: str) -> tuple[int, Any]:
+        """See Api."""
+        return self._ask(method, path)
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: int = ANSWER_SECONDS

@@ -13,6 +13,7 @@ import docker.errors
 
 from .. import __version__, image
 from ..errors import ImageError
+from ..policy import SandboxPolicy
 from . import Progress, Report
 from .docker_api import remedy_for
 from .docker_package import translated
@@ -21,17 +22,21 @@ if TYPE_CHECKING:
     from docker.api import APIClient
 
 
-def ensure(client: APIClient, report: Report, *, rebuild: bool = False) -> str:
-    """Return the name of the image that belongs to this package, built first where it is missing.
+def ensure(client: APIClient, report: Report, policy: SandboxPolicy, *, rebuild: bool = False) -> str:
+    """Return the name of the image for the policy, built first where it is missing.
 
     Raises EngineUnavailable or ImageError.
     """
-    name = image.reference()
+    name, plain = image.reference(policy), image.reference()
     with translated():
         if exists(client, name) and not rebuild:
             return name
-        base = _pulled_base(client, report) or _made_base(client, report)
-        _build(client, name, image.context_archive(), report, {"BASE": base, "VERSION": __version__})
+        if rebuild or not exists(client, plain):
+            base = _pulled_base(client, report) or _made_base(client, report)
+            _build(client, plain, image.context_archive(), report, {"BASE": base, "VERSION": __version__})
+        if name != plain:
+            named = " ".join(sorted(policy.image_packages))
+            _build(client, name, image.packages_archive(policy), report, {"BASE": plain, "PACKAGES": named})
     return name
 
 
@@ -65,7 +70,7 @@ def _pulled_base(client: APIClient, report: Report) -> str | None:
 
 
 def _made_base(client: APIClient, report: Report) -> str:
-    name = f"{image.REPOSITORY}-base:{image.bun_package().version}"
+    name = image.base_reference()
     if not exists(client, name):
         _build(client, name, image.base_archive(report), report, {})
     return name

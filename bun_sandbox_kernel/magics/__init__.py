@@ -9,7 +9,7 @@ import inspect
 from difflib import get_close_matches
 
 from ..errors import FileError, UsageError
-from . import content, files, foreign, sandbox, session, stats, timing
+from . import content, files, foreign, packages, sandbox, session, stats, timing
 from .call import Call, Place, Run, Settings
 from .parts import HELP, SHELL, Part, Program, Spell, name_at, name_before
 from .parts import parts as _parts
@@ -57,6 +57,7 @@ MAGICS: dict[str, Run] = {
     "%%writefile": files.writefile,
     "%run": files.run,
     "%load": files.load,
+    "%bun": packages.bun,
     "%vars": session.variables,
     "%who": session.who,
     "%env": session.env,

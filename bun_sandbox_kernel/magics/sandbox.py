@@ -13,7 +13,12 @@ from ..policy import SandboxPolicy, settings
 from ..selfcheck import Proven
 from .call import Call
 
-_LIVE = frozenset({"memory_bytes", "cpus", "pids", "max_execution_ms", "max_output_bytes"})
+_LIVE = frozenset(
+    {
+        *("memory_bytes", "cpus", "pids", "max_execution_ms", "max_output_bytes"),
+        *("registry", "minimum_release_age_s", "packages_bytes"),  # of the next installation
+    }
+)
 """What can be changed while a sandbox runs."""
 _GONE = "All variables and files of the one before are gone.\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import files, health, stats, variables
+from . import files, health, packages, stats, variables
 from .mime import DATA
 
-__all__ = ["DATA", "files", "health", "stats", "variables"]
+__all__ = ["DATA", "files", "health", "packages", "stats", "variables"]

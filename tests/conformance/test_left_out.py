@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bun_sandbox_kernel import selfcheck
-from bun_sandbox_kernel.engines import docker
+from bun_sandbox_kernel.engines import docker, docker_spec
 from bun_sandbox_kernel.engines.docker import DockerEngine
 from bun_sandbox_kernel.errors import StartFailed
 from bun_sandbox_kernel.policy import LINES, SandboxPolicy
@@ -51,7 +51,7 @@ TAMPERS: dict[str, Tamper] = {
 def tamper(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let the engine leave one line of the policy out."""
     line = str(request.param)
-    lawful = docker.container_spec
+    lawful = docker_spec.container_spec
 
     def tampered(policy: SandboxPolicy, **rest: Any) -> dict[str, Any]:
         spec = lawful(policy, **rest)

@@ -16,8 +16,9 @@ import pytest
 
 from bun_sandbox_kernel import image
 from bun_sandbox_kernel.engines import Tcp, Unix
-from bun_sandbox_kernel.engines.docker import DockerEngine, DockerSandbox, container_spec
+from bun_sandbox_kernel.engines.docker import DockerEngine, DockerSandbox
 from bun_sandbox_kernel.engines.docker_api import connect
+from bun_sandbox_kernel.engines.docker_spec import container_spec
 from bun_sandbox_kernel.errors import SandboxError
 from bun_sandbox_kernel.owner import Owner
 from bun_sandbox_kernel.policy import SandboxPolicy

@@ -17,9 +17,10 @@ import pytest
 from docker.api import APIClient
 
 from bun_sandbox_kernel import image
-from bun_sandbox_kernel.engines.docker import LABEL, DockerEngine
+from bun_sandbox_kernel.engines.docker import DockerEngine
 from bun_sandbox_kernel.engines.docker_api import connect
 from bun_sandbox_kernel.engines.docker_package import package_client
+from bun_sandbox_kernel.engines.docker_spec import LABEL
 from bun_sandbox_kernel.errors import StartFailed
 from bun_sandbox_kernel.policy import SandboxPolicy
 from tests.conftest import absent, eventually

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bun_sandbox_kernel.engines.docker import container_spec
+from bun_sandbox_kernel.engines.docker_spec import container_spec
 from bun_sandbox_kernel.owner import Owner
 from bun_sandbox_kernel.policy import SandboxPolicy
 

@@ -3,7 +3,7 @@
  * work. Modules are named by the id of their execution, since counts come again: after a restart, or unstored.
  */
 import { plugin } from "bun";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -25,6 +25,8 @@ type Body = (bindings: Bindings) => Promise<void>;
 /** What an element or a fragment ends with; a cell without it is spared the look for React. */
 const JSX = /<\/|\/>/;
 type Module = Pick<Cell, "module" | "loader">;
+/** Where an installer puts packages, from outside; each time it is another folder. */
+const PACKAGES = "/sandbox/node_modules";
 
 /** Makes `cell:` a place that modules come from, and returns the function that puts one there and runs its imports. */
 export function loadCells(): (id: number, module: string, loader: Cell["loader"]) => Promise<Body> {
@@ -50,12 +52,35 @@ export function loadCells(): (id: number, module: string, loader: Cell["loader"]
       });
     },
   });
+  let seen = folderId(PACKAGES);
   return async (id, module, loader) => {
+    const present = folderId(PACKAGES);
+    if (present !== seen) lookAgain(PACKAGES);
+    seen = present;
     modules[id] = { module: loader === "tsx" && JSX.test(module) ? withJsx(module) : module, loader };
     const loaded = (await import(`cell:${id}`)) as { readonly default: Body };
     delete modules[id];
     return loaded.default;
   };
+}
+
+const folderId = (path: string): number => statSync(path, { throwIfNoEntry: false })?.ino ?? 0;
+
+/** Bun remembers where there was no package, and what was in one; a file that is missing makes it forget its folder. */
+function lookAgain(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith("@")) lookAgain(`${folder}/${name}`);
+    else forget(`${folder}/${name}`);
+  }
+  forget(folder);
+}
+
+function forget(folder: string): void {
+  try {
+    Bun.resolveSync(`${folder}/-`, "/");
+  } catch {
+    // As it should be.
+  }
 }
 
 /** A cell seems to be a file where the program has started. */
