@@ -65,7 +65,12 @@ def gauges(now: Usage, policy: SandboxPolicy) -> list[Gauge]:
     """Return what is used of each limit."""
     stats = now.stats
     found = [
-        Gauge("CPU", now.cpu_cores, policy.cpus, f"{now.cpu_cores:.0%} of one core, limit {policy.cpus:g} cores"),
+        Gauge(
+            "CPU",
+            now.cpu_cores,
+            policy.cpus,
+            f"{now.cpu_cores:.0%} of one core, limit {policy.cpus:g} core{'' if policy.cpus == 1 else 's'}",
+        ),
         _sizes("Memory", stats.memory_bytes, stats.memory_limit_bytes),
     ]
     if stats.shared_bytes is not None:
