@@ -23,6 +23,7 @@ from bun_sandbox_kernel.engines import docker_volumes
 from bun_sandbox_kernel.engines.docker import DockerEngine, owner_of
 from bun_sandbox_kernel.engines.docker_api import connect
 from bun_sandbox_kernel.engines.docker_spec import LABEL
+from bun_sandbox_kernel.views import DATA
 from tests.conftest import absent, eventually, sandboxes_of
 from tests.integration.kernels import Message, Notebook, errors, kernel
 from tests.integration.test_magics_in_cells import printed, refused, shown
