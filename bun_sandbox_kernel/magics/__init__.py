@@ -64,6 +64,7 @@ MAGICS: dict[str, Run] = {
     "%sandbox_health": sandbox.health,
     "%sandbox_info": sandbox.info,
     "%sandbox_limits": sandbox.limits,
+    "%sandbox_logs": sandbox.logs,
     "%sandbox_reset": sandbox.reset,
     "%sandbox_restart": sandbox.restart,
     "%sandbox_stats": stats.stats,

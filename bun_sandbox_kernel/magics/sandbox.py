@@ -20,6 +20,7 @@ _LIVE = frozenset(
     }
 )
 """What can be changed while a sandbox runs."""
+_MOST_LINES = 1_000
 _GONE = "All variables and files of the one before are gone.\n"
 
 
@@ -46,6 +47,21 @@ async def info(call: Call) -> None:
         f"Sandbox {session.sandbox.id[:12]}{started}: Bun {vitals.bun}, image of version {vitals.version}.\n"
         "Cells run in /sandbox/code. `%sandbox_health` and `%sandbox_limits` tell more.\n"
     )
+
+
+async def logs(call: Call) -> None:
+    """Print the last lines that the supervisor has logged.
+
+    Usage: %sandbox_logs [LINES]
+
+    20 lines where no number is given.
+    """
+    lines = call.argument or "20"
+    if not lines.isdecimal() or not 1 <= int(lines) <= _MOST_LINES:
+        raise call.refuse(f"Give a whole number of lines from 1 to {_MOST_LINES}.")
+    session = await call.place.session()
+    text = await asyncio.to_thread(session.sandbox.logs, int(lines))
+    call.say(text if text.strip() else "The supervisor has logged nothing.\n")
 
 
 async def restart(call: Call) -> None:

@@ -97,6 +97,12 @@ def sandboxes(notebook: Notebook) -> list[str]:
     return [container[:12] for container in sandboxes_of(notebook.pid)]
 
 
+def test_logs_print_what_the_supervisor_has_said(notebook: Notebook) -> None:
+    assert printed(notebook.run("%sandbox_logs")[1]) == "The supervisor has logged nothing.\n"
+    for wrong in ("0", "-1", "many", "9999"):
+        assert "from 1 to 1000" in refused(notebook, f"%sandbox_logs {wrong}")
+
+
 # -- health -----------------------------------------------------------------------------------------------------------
 
 
