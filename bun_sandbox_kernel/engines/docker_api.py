@@ -72,7 +72,7 @@ class Api(Protocol):
     def logs(self, container: str, lines: int) -> str:
         """Return the last lines of the log. Raises SandboxDied when the container is gone."""
 
-    def ask(self, method: str, path: str) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, *, seconds: int = ANSWER_SECONDS) -> tuple[int, Any]:
         """Make a call that has no method here; return the status, and what the answer holds."""
 
 
@@ -136,9 +136,9 @@ class SocketApi:
             return log_text(content)
         return str(_expect(*_living(status, _json(content)), http.client.OK))
 
-    def ask(self, method: str, path: str) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, *, seconds: int = ANSWER_SECONDS) -> tuple[int, Any]:
         """See Api."""
-        return self._ask(method, path)
+        return self._ask(method, path, seconds=seconds)
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: int = ANSWER_SECONDS

@@ -76,12 +76,12 @@ class PackageApi:
         """See Api."""
         return str(self._of_living(lambda: self._client.logs(container, tail=lines)).decode("utf-8", "replace"))
 
-    def ask(self, method: str, path: str) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, *, seconds: int = ANSWER_SECONDS) -> tuple[int, Any]:
         """See Api."""
         client = self._client
         with translated():
             url = f"{client.base_url}/v{client.api_version}{path}"
-            answer = client.request(method, url, timeout=ANSWER_SECONDS)
+            answer = client.request(method, url, timeout=seconds)
         return answer.status_code, answer.json() if answer.content else {}
 
     def _of_living(self, ask: Callable[[], Any]) -> Any:

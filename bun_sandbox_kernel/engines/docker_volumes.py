@@ -21,7 +21,7 @@ from .docker_api import Api, Found
 FOLDER = "/sandbox"
 """Inside. The engine fills a new volume with what the image holds there, owners and all."""
 CACHE_FOLDER = "/var/cache/bun"
-_REMOVAL_SECONDS = 5.0
+_REMOVAL_SECONDS = 5
 _PAUSE = 0.02
 
 
@@ -61,6 +61,9 @@ def find(api: Api, label: str) -> list[Found]:
 def remove(api: Api, volume: str) -> None:
     """Remove the volume as soon as no container has it; one that is kept for 5 s is left to the reaper."""
     deadline = time.monotonic() + _REMOVAL_SECONDS
+    path = f"/volumes/{volume}"
     with suppress(EngineUnavailable):
-        while api.ask("DELETE", f"/volumes/{volume}")[0] == http.client.CONFLICT and time.monotonic() < deadline:
+        while api.ask("DELETE", path, seconds=_REMOVAL_SECONDS)[0] == http.client.CONFLICT:
+            if time.monotonic() > deadline:
+                return
             time.sleep(_PAUSE)
