@@ -29,7 +29,8 @@ async def install(
 
     Raises InstallFailed, and what starting a sandbox raises; then the packages are those of before.
     """
-    own = replace(policy, network="internet", max_output_bytes=8 * MIB)
+    # With a network, it gets nothing of the user's to read.
+    own = replace(policy, network="internet", mount_notebook_dir="none", max_output_bytes=8 * MIB)
     installer = Lease(Launch(own, session.sandbox.id), lambda: own, _ignore)
     try:
         async with asyncio.timeout(seconds):

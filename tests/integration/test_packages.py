@@ -248,6 +248,19 @@ def newest(name: str) -> str:
         return str(json.load(answer)["version"])
 
 
+def test_an_installer_has_a_network_and_nothing_of_the_notebook_s_folder(tmp_path: Path) -> None:
+    settings = {"BUN_SANDBOX_MOUNT_NOTEBOOK_DIR": "ro"}
+    with registry() as (address, stalls), kernel(tmp_path, BUN_SANDBOX_REGISTRY=address, **settings) as notebook:
+        request = notebook.send("%bun add slow-package", stop_on_error=False)
+        assert stalls.wait(20)
+        containers = [connect().ask("GET", f"/containers/{each}/json")[1] for each in sandboxes_of(notebook.pid)]
+        seen = {each["HostConfig"]["NetworkMode"]: {m["Destination"] for m in each["Mounts"]} for each in containers}
+        assert "/notebook" in seen["none"]
+        assert "/notebook" not in seen["bridge"]
+        notebook.interrupt()
+        list(notebook.messages(request))
+
+
 # -- ends --------------------------------------------------------------------------------------------------------------
 
 

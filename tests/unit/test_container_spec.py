@@ -13,7 +13,9 @@ from bun_sandbox_kernel.policy import SandboxPolicy
 OWNER = Owner("host", "boot", "42", "1000")
 
 
-def spec(policy: SandboxPolicy | None = None, folder: Path | None = Path("/private/run")) -> dict[str, Any]:
+def spec(
+    policy: SandboxPolicy | None = None, folder: Path | None = Path("/private/run"), volume: str = ""
+) -> dict[str, Any]:
     return container_spec(
         policy or SandboxPolicy(),
         image_name="bun-sandbox:1",
@@ -22,6 +24,7 @@ def spec(policy: SandboxPolicy | None = None, folder: Path | None = Path("/priva
         secret="s3cret",
         folder=folder,
         notebook=Path("/home/ada/notebooks"),
+        volume=volume,
     )
 
 
@@ -85,3 +88,18 @@ def test_the_notebook_s_folder_is_shown_only_where_it_is_asked_for_and_never_wri
     (mount,) = spec(SandboxPolicy(mount_notebook_dir="ro", packages="off"))["HostConfig"]["Mounts"]
     assert (mount["Source"], mount["Target"], mount["ReadOnly"]) == ("/home/ada/notebooks", "/notebook", True)
     assert mount["BindOptions"]["NonRecursive"] is True
+
+
+def test_packages_are_mounted_read_only_and_off_means_no_mount() -> None:
+    (mount,) = spec()["HostConfig"]["Mounts"]
+    assert (mount["Source"], mount["Target"], mount["ReadOnly"]) == ("bun-sandbox-1", "/sandbox", True)
+    assert mount["VolumeOptions"]["Labels"] == spec()["Labels"]
+    assert spec(SandboxPolicy(packages="off"))["HostConfig"]["Mounts"] == []
+
+
+def test_an_installer_differs_from_a_sandbox_by_its_mounts_alone() -> None:
+    lawful, installer = spec(), spec(volume="bun-sandbox-2")
+    mounts = installer["HostConfig"].pop("Mounts")
+    assert [mount["Target"] for mount in mounts] == ["/sandbox", "/var/cache/bun"]
+    del lawful["HostConfig"]["Mounts"]
+    assert installer == lawful
