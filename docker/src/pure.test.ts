@@ -116,3 +116,11 @@ test("a lost state is said aloud in every ending that loses it", () => {
   }
   expect(describeEnd("memory", "lost", status, limits)).toStartWith("memory limit 256 MB reached");
 });
+
+test("files that went with a worker are said with the reason", () => {
+  const limits = { maxExecutionMs: 0, maxMemoryBytes: 96 << 20, maxOutputBytes: 0 };
+  const status = { code: null, signal: "SIGKILL" };
+  expect(describeEnd("memory", "lost", status, limits, ["/tmp", "/dev/shm"])).toBe(
+    "memory limit 96 MB reached; all variables are gone, and so are the files in /tmp and /dev/shm, which left no memory for a new worker",
+  );
+});

@@ -4,10 +4,12 @@
  * Law: every execution ends with exactly one `end`, and a lost state is always said aloud.
  */
 import { Child, type ExitStatus } from "./supervisor/child.ts";
-import { describeEnd, describeExit, type Limits } from "./supervisor/ending.ts";
+import { describeEnd, type Limits } from "./supervisor/ending.ts";
 import { Execution } from "./supervisor/execution.ts";
+import { makeRoom } from "./supervisor/folders.ts";
 import { breakLeftovers, climb } from "./supervisor/ladder.ts";
-import { endOthers, outOfMemoryKills, usageOfOthers } from "./supervisor/linux.ts";
+import { endOthers, usageOfOthers } from "./supervisor/linux.ts";
+import { Memory } from "./supervisor/memory.ts";
 import { Questions } from "./supervisor/questions.ts";
 import type {
   Answer,
@@ -45,6 +47,10 @@ export class Repl {
   readonly #executions = new Map<number, Execution>();
   readonly #questions = new Questions();
   #failedStarts = 0;
+  readonly #memory = new Memory(
+    () => this.limits.maxMemoryBytes,
+    () => this.#child?.signal("SIGKILL"),
+  );
   restarts = 0;
 
   constructor(
@@ -143,21 +149,19 @@ export class Repl {
     this.#executions.set(execution.id, execution);
     this.#executions.delete(execution.id - REMEMBERED);
     this.#current = execution;
+    this.#memory.newCell();
     return execution;
   }
 
   #watch(execution: Execution, timeoutMs: number): void {
-    const { maxExecutionMs, maxMemoryBytes } = this.limits;
-    const limits = [timeoutMs, maxExecutionMs].filter((limit) => limit > 0);
+    const limits = [timeoutMs, this.limits.maxExecutionMs].filter((limit) => limit > 0);
     if (limits.length > 0)
       execution.timers.push(setTimeout(() => this.interrupt("timeout"), Math.min(...limits)));
     execution.timers.push(
       setInterval(() => {
         const { memoryBytes } = usageOfOthers();
         execution.peakMemoryBytes = Math.max(execution.peakMemoryBytes, memoryBytes);
-        if (maxMemoryBytes === 0 || memoryBytes <= maxMemoryBytes) return;
-        execution.stop = "memory";
-        this.#child?.signal("SIGKILL");
+        this.#memory.look();
       }, MEMORY_WATCH_MS),
     );
   }
@@ -169,6 +173,7 @@ export class Repl {
       exited: (status) => this.#child === child && this.#exited(status),
     });
     this.#child = child;
+    this.#memory.newWorker();
     setTimeout(() => this.#child === child && !this.#isReady && child.signal("SIGKILL"), START_MS);
   }
 
@@ -252,24 +257,26 @@ export class Repl {
     this.#questions.drop();
     this.restarts++;
     this.#failedStarts = wasReady ? 0 : this.#failedStarts + 1;
-    if (execution === null) {
-      if (wasReady)
-        this.late({
-          type: "worker",
-          state: "lost",
-          message: `${describeExit(status)}; all variables are gone`,
-        });
-    } else {
-      const outOfMemory = outOfMemoryKills() > execution.oomBefore;
-      const outcome = outOfMemory ? "memory" : (execution.stop ?? "crashed");
-      this.#finish(execution, outcome, "lost", status);
+    const { ranOut } = this.#memory;
+    const outcome = ranOut ? "memory" : (execution?.stop ?? "crashed");
+    const emptied = ranOut || !wasReady ? makeRoom(this.limits.maxMemoryBytes, this.#child?.pid ?? 0) : [];
+    if (execution !== null) this.#finish(execution, outcome, "lost", status, emptied);
+    else if (wasReady || emptied.length > 0) {
+      const message = describeEnd(outcome, "lost", status, this.limits, emptied);
+      this.late({ type: "worker", state: "lost", message });
     }
     // A worker that cannot start at all would otherwise be started without end.
     if (this.#failedStarts < 3) this.#replaceWorker();
     else setTimeout(() => this.#replaceWorker(), START_MS);
   }
 
-  #finish(execution: Execution, outcome: Outcome, state: EndEvent["state"], status: ExitStatus | null): void {
+  #finish(
+    execution: Execution,
+    outcome: Outcome,
+    state: EndEvent["state"],
+    status: ExitStatus | null,
+    emptied: readonly string[] = [],
+  ): void {
     for (const timer of execution.timers) clearTimeout(timer);
     execution.tellDropped();
     const usage = usageOfOthers();
@@ -280,7 +287,7 @@ export class Repl {
       type: "end",
       outcome,
       state,
-      message: describeEnd(outcome, state, status, this.limits),
+      message: describeEnd(outcome, state, status, this.limits, emptied),
       exit_code: status?.code ?? null,
       wall_ms: Math.round(performance.now() - execution.started),
       cpu_ms: Math.max(0, Math.round(usage.cpuMs - execution.usageBefore.cpuMs)),

@@ -9,15 +9,19 @@ export type Limits = {
   readonly maxOutputBytes: number;
 };
 
-/** Empty when the program itself came to its end. */
+/** Empty when the program itself came to its end. `emptied` are the folders that went with the worker. */
 export function describeEnd(
   outcome: Outcome,
   state: EndEvent["state"],
   status: ExitStatus | null,
   limits: Limits,
+  emptied: readonly string[] = [],
 ): string {
   const reason = describeOutcome(outcome, state, status, limits);
-  return reason !== "" && state === "lost" ? `${reason}; all variables are gone` : reason;
+  if (reason === "" || state === "kept") return reason;
+  const folders = new Intl.ListFormat("en").format(emptied);
+  const files = folders && `, and so are the files in ${folders}, which left no memory for a new worker`;
+  return `${reason}; all variables are gone${files}`;
 }
 
 function describeOutcome(
@@ -45,7 +49,7 @@ function describeOutcome(
   }
 }
 
-export function describeExit({ code, signal }: ExitStatus): string {
+function describeExit({ code, signal }: ExitStatus): string {
   return signal === null
     ? `the program ended its process with exit status ${code}`
     : `the worker was ended by ${signal}`;

@@ -4,7 +4,7 @@
  * Law: it shows its outputs in the order in which they happened, and no more of them than a cell may.
  */
 import type { Event, ExecuteRequest, Outcome, OutputEvent } from "../wire.ts";
-import { outOfMemoryKills, type Usage, usageOfOthers } from "./linux.ts";
+import { type Usage, usageOfOthers } from "./linux.ts";
 
 /** Text is collected this long, so that a flood of short lines becomes few events. */
 const COLLECT_MS = 5;
@@ -20,13 +20,12 @@ export class Execution {
   readonly stateless: boolean;
   readonly started = performance.now();
   readonly usageBefore: Usage = usageOfOthers();
-  readonly oomBefore = outOfMemoryKills();
   readonly timers: NodeJS.Timeout[] = [];
   peakMemoryBytes = 0;
   outputBytes = 0;
   droppedBytes = 0;
   /** Why the supervisor wants the cell to end, once it does. */
-  stop: Exclude<Outcome, "ok" | "error" | "crashed"> | null = null;
+  stop: Extract<Outcome, "interrupted" | "timeout"> | null = null;
   /** The worker has read the cell. */
   begun = false;
   /** The cell is over, and the worker makes sure that no signal is left; the id of the latest request for that. */

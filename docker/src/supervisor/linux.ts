@@ -96,6 +96,11 @@ export function preferForKilling(pid: number): void {
   }
 }
 
+/** Again: whoever is of this user may take it back for itself and for the others. */
+export function preferOthersForKilling(): void {
+  for (const pid of otherProcesses()) preferForKilling(pid);
+}
+
 /** Signals every process that `pid` has started and that is still its child or its child's child. */
 export function signalDescendants(pid: number, signal: "SIGINT" | "SIGKILL"): void {
   const children = new Map<number, number[]>();
@@ -143,16 +148,4 @@ export function usageOfOthers(): Usage {
     }
   }
   return { cpuMs, memoryBytes };
-}
-
-/** How many processes of this sandbox the kernel's out-of-memory killer has ended so far (cgroups(7), v1 and v2). */
-export function outOfMemoryKills(): number {
-  for (const path of ["/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"]) {
-    try {
-      return Number(/^oom_kill (\d+)$/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0);
-    } catch {
-      // The other version of cgroups, or none mounted.
-    }
-  }
-  return 0;
 }

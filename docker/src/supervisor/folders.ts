@@ -1,0 +1,98 @@
+/**
+ * The folders that cells may write lie in memory and outlive their worker: full ones can leave a new worker no room.
+ *
+ * Law: whatever lies in them, they are emptied in a time that their number of files bounds.
+ */
+import { chmodSync, readdirSync, renameSync, rmdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import { endOthers } from "./linux.ts";
+
+export type Folder = { readonly path: string; readonly bytes: number };
+
+/** By how little it costs to lose them. */
+const FOLDERS = ["/tmp", "/dev/shm", "/sandbox/code"];
+const SLASH = Buffer.from("/");
+/** What the owner of a folder needs to list, enter and change it. */
+const OWNER = 0o700;
+/** From <linux/magic.h>. */
+const TMPFS_MAGIC = 0x01021994;
+/** What the kernel keeps for each file beside its content. */
+const NAME_BYTES = 1536;
+/** A worker that starts takes half of it; less than all would be gone with the first values of a cell. */
+const WORKER_BYTES = 64 << 20;
+
+/**
+ * Empties as many folders as a new worker needs, and returns them. `limitBytes` is 0 where nobody knows it; what the
+ * `old` worker has started ends first, since it would write to them, and its files that have no name would count.
+ */
+export function makeRoom(limitBytes: number, old: number): readonly string[] {
+  // Outside of a sandbox they are the machine's.
+  if (process.pid !== 1 || limitBytes === 0) return [];
+  endOthers(old);
+  return foldersToEmpty(FOLDERS.map(measure), limitBytes - WORKER_BYTES).filter((path) => {
+    try {
+      empty(path);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Pure: which of the folders have to be empty so that all of them hold no more than `allowed` bytes. */
+export function foldersToEmpty(folders: readonly Folder[], allowed: number): string[] {
+  let excess = folders.reduce((sum, { bytes }) => sum + bytes, -allowed);
+  const chosen = folders.filter(({ bytes }) => {
+    const isNeeded = excess > 0 && bytes > 0;
+    if (isNeeded) excess -= bytes;
+    return isNeeded;
+  });
+  // Those after it may have made a small one's sacrifice needless.
+  const needed = chosen.filter(({ bytes }) => {
+    const isSpared = bytes + excess <= 0;
+    if (isSpared) excess += bytes;
+    return !isSpared;
+  });
+  return needed.map(({ path }) => path);
+}
+
+/** What lies on a disk takes no memory, and neither does a folder that an engine has left out. */
+function measure(path: string): Folder {
+  try {
+    const { type, blocks, bfree, bsize, files, ffree } = statfsSync(path);
+    const names = files - ffree - 1;
+    return { path, bytes: type === TMPFS_MAGIC ? (blocks - bfree) * bsize + names * NAME_BYTES : 0 };
+  } catch {
+    return { path, bytes: 0 };
+  }
+}
+
+/**
+ * Folders inside are moved to the top before they are entered, so that no path is too long, however deep they are. No
+ * link is followed, nothing is opened that could keep its reader waiting, and names may be any bytes.
+ */
+export function empty(folder: string): void {
+  chmodSync(folder, statSync(folder).mode | OWNER);
+  const top = Buffer.from(folder);
+  const found = [top];
+  for (const parent of found) {
+    for (const name of readdirSync(parent, { encoding: "buffer" })) {
+      const path = Buffer.concat([parent, SLASH, name]);
+      if (isUnlinked(path)) continue;
+      const moved = Buffer.from(`${folder}/${crypto.randomUUID()}`);
+      chmodSync(path, OWNER);
+      renameSync(path, moved);
+      found.push(moved);
+    }
+    if (parent !== top) rmdirSync(parent);
+  }
+}
+
+/** Everything can be, but a folder. */
+function isUnlinked(path: Buffer): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
