@@ -16,6 +16,7 @@ ALLOWED = {
     "socket": (41, 198),
     "socketpair": (53, 199),
     "mmap": (9, 222),
+    "madvise": (28, 233),
     "mknodat": (259, 33),
     "prctl": (157, 167),
     "prlimit64": (302, 261),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from bun_sandbox_kernel.policy import MIB
+from bun_sandbox_kernel.engines import Engine
+from bun_sandbox_kernel.policy import MIB, SandboxPolicy
+from bun_sandbox_kernel.wire import WorkerLost
 from tests.conformance.sandbox import Inside
 from tests.conformance.syscalls import number
 from tests.conftest import eventually
@@ -39,7 +43,75 @@ BOMBS = {
     ),
     "structured clones": f"const one = {PIECE}; const all = []; while (true) all.push(structuredClone(one))",
 }
+FILL = """
+const piece = new Uint8Array(1 << 20).fill(1);
+const fill = (folder) => attempt(() => {
+  const file = fs.openSync(folder + "/full", "w");
+  while (true) fs.writeSync(file, piece);
+});
+const folders = ["/tmp", "/dev/shm", "/sandbox/code"];
+"""
+FILL_ALL = FILL + "folders.forEach(fill); const all = []; while (true) all.push(piece.slice());"
+OBSTACLES = {
+    "nothing else": "",
+    "folders deeper than any path": (
+        "attempt(() => { for (let depth = 0; depth < 4000; depth++) { fs.mkdirSync('/tmp/outer');"
+        "  attempt(() => fs.renameSync('/tmp/inner', '/tmp/outer/' + 'x'.repeat(250)));"
+        "  fs.renameSync('/tmp/outer', '/tmp/inner') } });"
+    ),
+    "as many files as there may be": (
+        "for (const folder of folders) attempt(() => { for (let i = 0; i < 4090; i++)"
+        "  fs.writeFileSync(`${folder}/${'x'.repeat(240)}${i}`, '') });"
+    ),
+    "folders that may not be read": (
+        "for (let i = 0; i < 500; i++) { fs.mkdirSync(`/tmp/${i}/a/b`, { recursive: true });"
+        "  for (const closed of ['a/b', 'a', '']) fs.chmodSync(`/tmp/${i}/${closed}`, 0) }"
+    ),
+    "closed folders": "folders.forEach(fill); folders.forEach((folder) => fs.chmodSync(folder, 0));",
+    "links and pipes": (
+        "for (let i = 0; i < 500; i++) { fs.symlinkSync(['/', '/proc/1', '/sandbox/code', '..'][i % 4], `/tmp/l${i}`);"
+        f"  call({number('mknodat')}, -100, `/tmp/p${{i}}`, 0o010666, 0) }}"
+    ),
+    "names that are no text": (
+        "for (let byte = 1; byte < 256; byte++)"
+        "  attempt(() => fs.mkdirSync(Buffer.concat([Buffer.from('/tmp/'), Buffer.from([byte, 0xff])])));"
+    ),
+    "children that go on writing": (
+        "for (let i = 0; i < 4; i++) child(`const { mkdirSync, writeFileSync } = require('fs'); for (let j = 0; ; j++)"
+        "  try { mkdirSync('/tmp/${i}_' + j); writeFileSync('/tmp/${i}_' + j + '/x', Buffer.alloc(1e5)) } catch {}`);"
+        "await Bun.sleep(300);"
+    ),
+}
+TAKE_BACK = "fs.writeFileSync('/proc/self/oom_score_adj', '0');"
+GREEDY = f"const fs = require('fs'); {TAKE_BACK} const all = []; setInterval(() => all.push({PIECE}), 20)"
+DISGUISES = {
+    "many processes": (
+        f"folders.forEach(fill); for (let i = 0; i < 12; i++) attempt(() => child({GREEDY!r}));"
+        "const all = []; while (true) { all.push(piece.slice()); await Bun.sleep(2) }"
+    ),
+    # Memory that belongs to no process, and a process whose program is mapped anew page by page.
+    "a process that looks small": f"""
+const program = fs.readFileSync("/proc/self/maps", "utf8").matchAll(/^(\\w+)-(\\w+) (r-xp|r--p 00000000) .*bun$/gm)
+  .map(([, from, to]) => [Number("0x" + from), Number("0x" + to) - Number("0x" + from)]).toArray();
+folders.forEach(fill);
+for (let i = 0; i < 4; i++) {{
+  const {{ returned: file }} = call({number("memfd_create")}, "x", 0);
+  for (let j = 0; j < 1440; j++) {{
+    for (const [from, bytes] of program) call({number("madvise")}, from, bytes, 4);
+    attempt(() => fs.writeSync(file, piece, 0, 1 << 16));
+  }}
+}}
+""",
+}
 IN_CHILD = f"const all = []; while (true) all.push({PIECE})"
+
+
+@pytest.fixture
+def narrow(engine: Engine) -> Iterator[Inside]:
+    """Yield a sandbox whose folders can take nearly all of its memory."""
+    session = Inside(engine, SandboxPolicy(memory_bytes=96 * MIB))
+    yield session
+    session.close()
 
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
@@ -92,13 +164,31 @@ for (let i = 0; i < 4; i++) {{
 
 
 def test_full_folders_count_and_leave_room_for_the_next_worker(victim: Inside) -> None:
-    fill = (
-        "const piece = new Uint8Array(1 << 20).fill(1);"
-        "for (const folder of ['/tmp', '/sandbox/code', '/dev/shm'])"
-        "  attempt(() => { const file = fs.openSync(folder + '/full', 'w'); while (true) fs.writeSync(file, piece) });"
-        "const all = []; for (let i = 0; i < 200; i++) all.push(piece.slice())"
-    )
-    end = victim.run(fill).end
+    end = victim.run(FILL_ALL).end
+    assert (end.outcome, end.state) == ("memory", "lost")
+    assert "files" not in end.message
+    victim.lives()
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES.values(), ids=OBSTACLES)
+def test_full_folders_that_leave_no_room_are_emptied_and_named(narrow: Inside, obstacle: str) -> None:
+    end = narrow.run(FILL + obstacle + FILL_ALL.removeprefix(FILL)).end
+    assert (end.outcome, end.state) == ("memory", "lost")
+    assert "and so are the files in /tmp, which left no memory for a new worker" in end.message
+    narrow.lives()
+    assert narrow.ask("[fs.readdirSync('/tmp').length, fs.statSync('/tmp').mode & 0o7777]") == [0, 0o1777]
+
+
+def test_folders_that_are_emptied_between_two_cells_are_named(narrow: Inside) -> None:
+    narrow.run(f"setTimeout(() => {{ {FILL_ALL} }}, 10)")
+    assert eventually(lambda: narrow.has_lost_its_worker(within=0.1), 10)
+    assert "files in /tmp" in "".join(event.message for event in narrow.late if isinstance(event, WorkerLost))
+    narrow.lives()
+
+
+@pytest.mark.parametrize("attack", DISGUISES.values(), ids=DISGUISES)
+def test_whoever_gives_up_being_ended_first_is_ended_before_the_supervisor(victim: Inside, attack: str) -> None:
+    end = victim.run(FILL + TAKE_BACK + attack).end
     assert (end.outcome, end.state) == ("memory", "lost")
     victim.lives()
 
