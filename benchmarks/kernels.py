@@ -172,6 +172,16 @@ class Kernel:
                     return perf_counter() - interrupted
         raise self._failure(f"did not leave a cell in {DEADLINE_S:.0f} s: {code}")
 
+    def restart(self, code: str, following: str) -> tuple[float, str | None]:
+        """Run a cell that ends its process, then another; return the seconds between their ends, and its result."""
+        for channel, message in self._answers(self.send(code), DEADLINE_S):
+            match channel, message["msg_type"]:
+                case "iopub", "status" if message["content"]["execution_state"] == "idle":
+                    ended = perf_counter()
+                    result = self.execute(following).result
+                    return perf_counter() - ended, result
+        raise self._failure(f"did not end a cell in {DEADLINE_S:.0f} s: {code}")
+
     def delays(self, code: str) -> list[float]:
         """Run a cell that prints the time in seconds, a line each, and return how long each line was on its way."""
         request, delays = self.send(code), []

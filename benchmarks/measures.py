@@ -44,6 +44,7 @@ ENDLESS = {
 PRINT = {"python": "print('on')\n", "typescript": "console.log('on')\n"}
 KEEP = {"python": "kept = 41", "typescript": "let kept = 41"}
 INTERRUPTS = 10
+RESTARTS = 10
 TICKS = 50
 TELL_TIME = {
     "python": f"import time\nfor _ in range({TICKS}): print(time.time()); time.sleep(0.02)",
@@ -134,6 +135,17 @@ def interrupt(name: str) -> Sample:
     return Sample(median(every), {f"{kind} ms": median(taken[kind]) for kind in taken}, fault)
 
 
+def restart(name: str) -> Sample:
+    """Milliseconds from the end of a cell that ended its process to the next one's result; the peer ends with it."""
+    if name != SANDBOXED:
+        return Sample(0.0)
+    with _warmed_up(name) as kernel:
+        taken = [kernel.restart("process.exit(1)", TRIVIAL) for _ in range(RESTARTS)]
+    wrong = sum(result is None or "2" not in result for _, result in taken)
+    every = [seconds * 1e3 for seconds, _ in taken]
+    return Sample(median(every), {"slowest ms": max(every)}, f"{wrong} wrong results" if wrong else None)
+
+
 def delay(name: str) -> Sample:
     """Milliseconds from printing a line to having it, while the cell runs; the median of 50 lines, 20 ms apart."""
     with _warmed_up(name) as kernel:
@@ -173,6 +185,7 @@ MEASURES = (
     Measure("warm", "warm round trip of `1+1`", "ms", Target(1.0), 5, warm),
     Measure("lines", "100,000 lines at 1 CPU", "ms", Target(1.0), 5, lines),
     Measure("interrupt", "interrupt → idle", "ms", Target(50.0, absolute=True), 3, interrupt),
+    Measure("restart", "process ended → next result", "ms", Target(200.0, absolute=True), 3, restart),
     Measure("delay", "line printed → received", "ms", Target(50.0, absolute=True), 3, delay),
     Measure("memory", "idle memory (PSS)", "MB", Target(130.0, absolute=True), 3, memory),
     Measure("burst", "8 kernels at once → last first result", "ms", Target(2.5), 5, burst),
