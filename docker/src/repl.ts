@@ -218,18 +218,15 @@ export class Repl {
       case "started":
         if (execution?.id === report.id) execution.begun = true;
         break;
-      case "input":
+      case "input": {
         if (execution === null || execution.id !== report.id) break;
         if (execution.inputs.size >= MAX_INPUTS) break;
-        execution.inputs.set(report.input, { blocking: report.blocking });
+        const { input: id, blocking, prompt, password } = report;
+        execution.inputs.set(id, { blocking });
         execution.flush();
-        execution.emit({
-          type: "input",
-          id: report.input,
-          prompt: report.prompt,
-          password: report.password,
-        });
+        execution.emit({ type: "input", id, prompt, password });
         break;
+      }
       case "done":
         if (execution === null || execution.id !== report.id) this.#child?.signal("SIGKILL");
         else if (execution.stop !== null) this.#settle(execution);

@@ -21,9 +21,47 @@ export type Identity = { readonly version: string; readonly bun: string };
 
 export type Handler = (request: Request) => Promise<Response>;
 
+type Route = {
+  readonly methods: readonly string[];
+  /** Nobody has to know the secret. */
+  readonly isOpen: boolean;
+  readonly answer: (request: Request) => Response | Promise<Response>;
+};
+const closed = (methods: readonly string[], answer: Route["answer"]): Route => ({
+  methods,
+  isOpen: false,
+  answer,
+});
+const open = (answer: Route["answer"]): Route => ({ methods: ["GET"], isOpen: true, answer });
+/** JSON for JSON; `read` makes of the request's body what the answer needs. */
+const posted = <Asked>(read: (fields: Body) => Asked, answer: (asked: Asked) => unknown): Route =>
+  closed(["POST"], async (request) => Response.json(await answer(read(await body(request)))));
+/** JSON for a request whose body says nothing. */
+const told = (answer: () => unknown): Route => closed(["POST"], async () => Response.json(await answer()));
+
 export class Server {
   readonly #started = performance.now();
   readonly #measured = new Metrics();
+  readonly #routes: ReadonlyMap<string, Route> = new Map([
+    ["/health", open(() => this.#health())],
+    ["/metrics", open(() => this.#metrics())],
+    ["/events", closed(["GET"], (request) => this.events(request))],
+    ["/self_check", closed(["GET"], () => Response.json(readSelfCheck()))],
+    [
+      "/execute",
+      closed(["POST"], async (request) => this.#execute(request, executeRequest(await body(request)))),
+    ],
+    ["/interrupt", told(() => ({ interrupted: this.repl.interrupt() }))],
+    ["/is_complete", posted(isComplete, (question) => this.repl.ask(question))],
+    ["/complete", posted(complete, (question) => this.repl.ask(question))],
+    ["/inspect", posted(inspect, (question) => this.repl.ask(question))],
+    ["/variables", told(() => this.repl.ask({ about: "variables" }))],
+    ["/limits", posted(limits, (asked) => this.#limit(asked))],
+    ["/reset", told(() => this.#reset())],
+    ["/input", posted(inputOf, ({ id, value }) => ({ accepted: this.repl.input(id, value) }))],
+    ["/files", closed(["GET"], (request) => Response.json(this.files.list(parameter(request, "path", ""))))],
+    ["/file", closed(["GET", "PUT"], (request) => this.#file(request, parameter(request, "path", "")))],
+  ]);
 
   constructor(
     readonly repl: Repl,
@@ -51,70 +89,11 @@ export class Server {
   }
 
   async #route(request: Request, path: string): Promise<Response> {
-    switch (path) {
-      case "/health":
-        allow(request, "GET");
-        return this.#health();
-      case "/metrics":
-        allow(request, "GET");
-        return this.#metrics();
-      case "/events":
-        allow(request, "GET");
-        this.#authorize(request);
-        return this.events(request);
-      case "/self_check":
-        allow(request, "GET");
-        this.#authorize(request);
-        return Response.json(readSelfCheck());
-      case "/execute":
-        allow(request, "POST");
-        this.#authorize(request);
-        return this.#execute(request, executeRequest(await body(request)));
-      case "/interrupt":
-        allow(request, "POST");
-        this.#authorize(request);
-        return Response.json({ interrupted: this.repl.interrupt() });
-      case "/is_complete":
-        allow(request, "POST");
-        this.#authorize(request);
-        return Response.json(await this.repl.ask(isComplete(await body(request))));
-      case "/complete":
-        allow(request, "POST");
-        this.#authorize(request);
-        return Response.json(await this.repl.ask(complete(await body(request))));
-      case "/inspect":
-        allow(request, "POST");
-        this.#authorize(request);
-        return Response.json(await this.repl.ask(inspect(await body(request))));
-      case "/variables":
-        allow(request, "POST");
-        this.#authorize(request);
-        return Response.json(await this.repl.ask({ about: "variables" }));
-      case "/limits":
-        allow(request, "POST");
-        this.#authorize(request);
-        this.repl.limits = limits(await body(request));
-        return Response.json(this.#limits());
-      case "/reset":
-        allow(request, "POST");
-        this.#authorize(request);
-        this.repl.reset();
-        return Response.json({ reset: true });
-      case "/input":
-        allow(request, "POST");
-        this.#authorize(request);
-        return Response.json({ accepted: this.#input(await body(request)) });
-      case "/files":
-        allow(request, "GET");
-        this.#authorize(request);
-        return Response.json(this.files.list(parameter(request, "path", "")));
-      case "/file":
-        allow(request, "GET", "PUT");
-        this.#authorize(request);
-        return this.#file(request, parameter(request, "path", ""));
-      default:
-        throw notFound(path);
-    }
+    const route = this.#routes.get(path);
+    if (route === undefined) throw notFound(path);
+    allow(request, ...route.methods);
+    if (!route.isOpen) this.#authorize(request);
+    return route.answer(request);
   }
 
   #run(execution: ExecuteRequest, emit: (event: Event) => void): Promise<void> {
@@ -173,8 +152,14 @@ export class Server {
     return new Response(measured.text, { headers: { "content-type": measured.contentType } });
   }
 
-  #input(fields: Body): boolean {
-    return this.repl.input(wholeNumber(fields, "id", -1), optionalText(fields, "value"));
+  #limit(limits: Limits) {
+    this.repl.limits = limits;
+    return this.#limits();
+  }
+
+  #reset() {
+    this.repl.reset();
+    return { reset: true };
   }
 
   async #file(request: Request, path: string): Promise<Response> {
@@ -243,6 +228,11 @@ const limits = (fields: Body): Limits => ({
   maxExecutionMs: wholeNumber(fields, "max_execution_ms", 0),
   maxMemoryBytes: wholeNumber(fields, "max_memory_bytes", 0, Number.MAX_SAFE_INTEGER),
   maxOutputBytes: wholeNumber(fields, "max_output_bytes", 0),
+});
+
+const inputOf = (fields: Body) => ({
+  id: wholeNumber(fields, "id", -1),
+  value: optionalText(fields, "value"),
 });
 
 const isComplete = (fields: Body): Question => ({ about: "is_complete", code: text(fields, "code") });
