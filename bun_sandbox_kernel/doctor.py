@@ -5,25 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from . import image, kernelspec
 from .admin import AdminPolicy
+from .checks import Check
 from .engines import EngineInfo
 from .engines.docker import DockerEngine
 from .engines.docker_api import ENABLE_LIMITS
 from .errors import ImageError, PolicyError, SandboxError
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the report. A "fail" stops the kernel; a "warn" is worth knowing."""
-
-    status: Literal["ok", "warn", "fail"]
-    text: str
-    remedy: str = ""
-
 
 Version = tuple[int, ...]
 

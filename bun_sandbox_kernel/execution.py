@@ -111,7 +111,7 @@ class Execution:
         said = health.degraded(lease.proven, lease.losses)
         if said not in {"", lease.told}:
             lease.told = said
-            data = views.health.bundle(await health.examine(lease, self.settings.policy()), f"Sandbox health: {said}")
+            data = views.health.bundle(await health.examine(lease), f"Sandbox health: {said}")
             self.show(Message("display_data", {"data": data, "metadata": {}, "transient": {}}))
 
     async def do(self) -> dict[str, Any]:
@@ -127,8 +127,6 @@ class Execution:
                 else:
                     is_last = index == len(parts) - 1
                     await self.run(part.code if is_last else f"{part.code}\n;")
-            if not parts:
-                await self.session()
         except Failed as failure:
             return failed(failure.error, cell)
         values = {name: await self._evaluate(text) for name, text in cell.expressions.items()}

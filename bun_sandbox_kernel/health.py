@@ -7,15 +7,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import LANGUAGE_VERSION, doctor
+from . import LANGUAGE_VERSION
 from .answers import Vitals
-from .doctor import Check
+from .checks import Check
 from .engines import Tcp
-from .engines.docker import DockerEngine
 from .errors import SandboxError
 from .lease import Lease, Loss
 from .policy import SandboxPolicy
 from .selfcheck import Proven
+from .session import Session
 
 _ANSWER_SECONDS = 2.0
 _MANY_LOSSES = 3
@@ -29,27 +29,36 @@ class Section:
     checks: tuple[Check, ...]
 
 
-async def examine(lease: Lease, policy: SandboxPolicy) -> list[Section]:
+async def examine(lease: Lease) -> list[Section]:
     """Ask the sandbox, its engine and this machine. Starts nothing; raises nothing."""
     session, proven = lease.session, lease.proven
-    engine = asyncio.create_task(asyncio.to_thread(lambda: tuple(doctor.examine(DockerEngine()))))
+    around = asyncio.create_task(asyncio.to_thread(_installation))
+    lost = _lost(lease.losses)
     if session is None or proven is None:
-        sandbox: tuple[Check, ...] = (Check("warn", "none runs", "The next cell starts one."),)
-        lines: tuple[Check, ...] = ()
+        sections = [Section("Sandbox", (Check("warn", "none runs", "The next cell starts one."), lost))]
     else:
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                sandbox = (*_describe(proven, await session.health()),)
-        except (SandboxError, TimeoutError) as error:
-            silent = f"{session.sandbox.id[:12]} does not answer {error}".strip()
-            sandbox = (Check("fail", silent, "Run `%sandbox_restart`."),)
-        lines = judged(proven)
-    return [
-        Section("Sandbox", (*sandbox, *_lost(lease.losses))),
-        *([Section("Limits, as found inside", lines)] if lines else []),
-        Section("Protection", _weakened(policy)),
-        Section("Engine and installation", await engine),
-    ]
+        sections = [
+            Section("Sandbox", (*await _answers(session, proven), lost)),
+            Section("Limits, as found inside", judged(proven)),
+            Section("Protection", _weakened(proven.policy)),
+        ]
+    return [*sections, Section("Engine and installation", await around)]
+
+
+def _installation() -> tuple[Check, ...]:
+    from . import doctor
+    from .engines.docker import DockerEngine
+
+    return tuple(doctor.examine(DockerEngine()))
+
+
+async def _answers(session: Session, proven: Proven) -> list[Check]:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return _describe(proven, await session.health())
+    except (SandboxError, TimeoutError) as error:
+        silent = f"{session.sandbox.id[:12]} does not answer {error}".strip()
+        return [Check("fail", silent, "Run `%sandbox_restart`.")]
 
 
 def judged(proven: Proven) -> tuple[Check, ...]:
@@ -83,18 +92,16 @@ def _describe(proven: Proven, vitals: Vitals) -> list[Check]:
     ]
 
 
-def _lost(losses: Sequence[Loss]) -> list[Check]:
+def _lost(losses: Sequence[Loss]) -> Check:
     if not losses:
-        return [Check("ok", "variables have never been lost")]
+        return Check("ok", "variables have never been lost")
     last = losses[-1]
     times = "once" if len(losses) == 1 else f"{len(losses)} times"
-    return [
-        Check(
-            "warn",
-            f"variables were lost {times}, last {ago(last.time)}: {last.why}",
-            "A cell that needs more than it may have can be given more; see `%sandbox_limits`.",
-        )
-    ]
+    return Check(
+        "warn",
+        f"variables were lost {times}, last {ago(last.time)}: {last.why}",
+        "A cell that needs more than it may have can be given more; see `%sandbox_limits`.",
+    )
 
 
 def _weakened(policy: SandboxPolicy) -> tuple[Check, ...]:

@@ -66,19 +66,6 @@ def complete_reply(code: str, cursor: int, found: Completions | None) -> dict[st
     }
 
 
-def magics_reply(names: list[str], cursor: int, typed: int) -> dict[str, Any]:
-    """Return the content of ``complete_reply`` with the names that may replace what is typed before the cursor."""
-    start = cursor - typed
-    described = [{"text": name, "type": "magic", "signature": "", "start": start, "end": cursor} for name in names]
-    return {
-        "status": "ok",
-        "matches": names,
-        "cursor_start": start,
-        "cursor_end": cursor,
-        "metadata": {"_jupyter_types_experimental": described},
-    }
-
-
 def inspect_reply(data: MimeBundle) -> dict[str, Any]:
     """Return the content of ``inspect_reply``."""
     return {"status": "ok", "found": bool(data), "data": outputs.allowed(data) if data else {}, "metadata": {}}

@@ -42,6 +42,6 @@ def below(path: str) -> PurePosixPath:
 
 def inside(path: str) -> str:
     """Return a path as one below the sandbox's working folder, as the supervisor takes it; empty for the folder."""
-    relative = path.removeprefix(CODE_FOLDER) if path == CODE_FOLDER or path.startswith(f"{CODE_FOLDER}/") else path
-    stripped = relative.lstrip("/") if relative is not path else relative
-    return "" if stripped in {"", "."} else stripped.removeprefix("./").rstrip("/")
+    if path == CODE_FOLDER or path.startswith(f"{CODE_FOLDER}/"):
+        path = path.removeprefix(CODE_FOLDER).lstrip("/")
+    return "" if path == "." else path.removeprefix("./").rstrip("/")

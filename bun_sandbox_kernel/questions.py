@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from . import introspection, magics
+from .answers import Completion, Completions
 from .dispatch import Dispatch
 from .errors import SandboxError
 from .history import History
@@ -33,10 +34,13 @@ class CodeQuestions(Dispatch):
 
     async def do_complete(self, code: str, cursor_pos: int) -> dict[str, Any]:
         """Return the magics that begin like the word at the cursor, or ask the worker what may stand there."""
-        if (typed := magics.name_before(code, cursor_pos)) is not None:
-            return introspection.magics_reply(magics.matches(typed), cursor_pos, len(typed))
         units = introspection.utf16_units(code, cursor_pos)
-        found = await self._ask(lambda session: session.complete(code, units))
+        found: Completions | None
+        if (typed := magics.name_before(code, cursor_pos)) is not None:
+            names = tuple(Completion(name, "magic", "") for name in magics.matches(typed))
+            found = Completions(units - introspection.utf16_units(typed, len(typed)), units, names)
+        else:
+            found = await self._ask(lambda session: session.complete(code, units))
         return introspection.complete_reply(code, cursor_pos, found)
 
     async def do_inspect(

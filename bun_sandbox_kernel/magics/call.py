@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from ..cost import Cost
-from ..errors import UsageError
+from ..errors import SandboxDied, UsageError
 from ..folder import NotebookFolder
 from ..lease import Lease
 from ..monitor import Monitor
 from ..outputs import Message
 from ..policy import SandboxPolicy
+from ..selfcheck import Proven
 from ..session import Session
 from ..wire import End
 from .parts import Spell
@@ -88,6 +89,14 @@ class Call:
     def in_place(self, code: str, *, below: bool = False) -> str:
         """Return a program whose line numbers are those of the cell: on the magic's line, or below it."""
         return "\n" * (self.spell.line + below) + code
+
+    async def proven(self) -> Proven:
+        """Return the sandbox, started first where there is none. Raises SandboxError."""
+        await self.place.session()
+        proven = self.place.lease.proven
+        if proven is None:
+            raise SandboxDied("The sandbox is gone.")
+        return proven
 
     def say(self, text: str) -> None:
         """Print for the user."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from contextlib import aclosing
 from pathlib import PurePosixPath
 
-from .. import filebuttons, transfers
+from .. import filebuttons, transfers, views
 from ..errors import FileError, UsageError
 from ..names import CODE_FOLDER, inside, visible
 from ..progress import reporting
 from ..sizes import size
 from ..transfers import Transfer
 from ..transport import Content
-from ..views import files as view
 from .call import Arguments, Call
 
 _MAX_TEXT_BYTES = 1 << 20
@@ -27,7 +26,7 @@ async def listing(call: Call) -> None:
     arguments = Arguments(call)
     arguments.add_argument("folder", nargs="?", default="", metavar="FOLDER")
     folder = inside(arguments.read().folder)
-    call.display(view.bundle(folder, await (await call.place.session()).list_files(folder)))
+    call.display(views.files.bundle(folder, await (await call.place.session()).list_files(folder)))
 
 
 async def upload(call: Call) -> None:

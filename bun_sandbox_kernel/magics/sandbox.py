@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..health import ago, examine
 from ..policy import SandboxPolicy, settings
 from ..selfcheck import Proven
+from ..session import Session
 from .call import Call
 
 _LIVE = frozenset(
@@ -30,7 +31,7 @@ async def health(call: Call) -> None:
     Usage: %sandbox_health
     """
     _takes_nothing(call)
-    call.display(views.health.bundle(await examine(call.place.lease, call.place.settings.policy())))
+    call.display(views.health.bundle(await examine(call.place.lease)))
 
 
 async def info(call: Call) -> None:
@@ -39,12 +40,11 @@ async def info(call: Call) -> None:
     Usage: %sandbox_info
     """
     _takes_nothing(call)
-    session = await call.place.session()
-    proven = call.place.lease.proven
-    vitals = await session.health()
-    started = "" if proven is None else f", started {ago(proven.started)}"
+    proven = await call.proven()
+    vitals = await (await call.place.session()).health()
     call.say(
-        f"Sandbox {session.sandbox.id[:12]}{started}: Bun {vitals.bun}, image of version {vitals.version}.\n"
+        f"Sandbox {proven.sandbox.id[:12]}, started {ago(proven.started)}: Bun {vitals.bun}, "
+        f"image of version {vitals.version}.\n"
         "Cells run in /sandbox/code. `%sandbox_health` and `%sandbox_limits` tell more.\n"
     )
 
@@ -121,15 +121,18 @@ async def _change(call: Call, asked: dict[str, str]) -> None:
     """Make what is asked for hold, wholly or not at all. Raises PolicyError and what the engine raises."""
     place = call.place
     policy = place.settings.allowed(asked)
-    session = await place.session()
-    proven = place.lease.proven
-    changed = set() if proven is None else _differences(proven.policy, policy)
+    proven = await call.proven()
+    changed = _differences(proven.policy, policy)
     if changed <= _LIVE:
-        await _change_now(call, policy)
+        place.lease.proven = await _changed(await place.session(), proven, policy)
         place.settings.asked = asked
         return
     names = ", ".join(name for name, setting in settings().items() if setting.field in changed - _LIVE)
-    question = f"To change {names}, a fresh sandbox has to be started, and all variables and files are lost. Go on?"
+    given_up = [said for said in policy.weakened if said not in proven.policy.weakened]
+    warning = f"This gives a protection up: {'; '.join(given_up)}. " if given_up else ""
+    question = (
+        f"{warning}To change {names}, a fresh sandbox has to be started, and all variables and files are lost. Go on?"
+    )
     if not await place.confirm(question):
         raise UsageError("Nothing was changed.", "Run it again and say y, or set it before the kernel starts.")
     place.settings.asked = asked
@@ -137,19 +140,20 @@ async def _change(call: Call, asked: dict[str, str]) -> None:
     call.say(f"This is a fresh sandbox, {session.sandbox.id[:12]}. {_GONE}")
 
 
-async def _change_now(call: Call, policy: SandboxPolicy) -> None:
-    lease = call.place.lease
-    session, proven = lease.session, lease.proven
-    if session is None or proven is None:
-        return
+async def _changed(session: Session, proven: Proven, policy: SandboxPolicy) -> Proven:
+    """Change what the engine and the supervisor enforce, and prove it from inside; what fails is taken back."""
     try:
-        await asyncio.to_thread(session.sandbox.limit, policy)
+        await _limit(session, policy)
+        lines = await asyncio.to_thread(selfcheck.prove, session.sandbox, policy, "that runs this sandbox")
     except Exception:
-        await asyncio.to_thread(session.sandbox.limit, proven.policy)
+        await _limit(session, proven.policy)
         raise
+    return proven._replace(policy=policy, lines=lines)
+
+
+async def _limit(session: Session, policy: SandboxPolicy) -> None:
+    await asyncio.to_thread(session.sandbox.limit, policy)
     await session.limit(policy)
-    lines = await asyncio.to_thread(selfcheck.prove, session.sandbox, policy, "that runs this sandbox")
-    lease.proven = Proven(proven.sandbox, policy, lines, proven.started)
 
 
 def _differences(old: SandboxPolicy, new: SandboxPolicy) -> set[str]:

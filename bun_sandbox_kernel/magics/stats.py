@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import uuid
 
+from .. import views
 from ..cost import REMEMBERED_CELLS
-from ..errors import SandboxDied
-from ..selfcheck import Proven
-from ..views import stats as views
 from .call import Arguments, Call
 
 _SECONDS = (0.5, 60.0)
@@ -30,13 +28,13 @@ async def stats(call: Call) -> None:
         place.settings.footer = asked.switch == "on"
         call.say("Each cell says what it took.\n" if place.settings.footer else "Cells do not say what they took.\n")
     elif asked.cells is not None:
-        call.display(views.cells([*place.costs][-asked.cells :]))
+        call.display(views.stats.cells([*place.costs][-asked.cells :]))
     elif asked.live:
         await _live(call, asked.interval or 1.0)
     else:
-        proven = await _proven(call)
+        proven = await call.proven()
         usage = await place.monitor.measure(proven)
-        call.display(views.usage([usage], proven.policy, place.costs))
+        call.display(views.stats.usage([usage], proven.policy, place.costs))
 
 
 async def _live(call: Call, interval_s: float) -> None:
@@ -44,19 +42,10 @@ async def _live(call: Call, interval_s: float) -> None:
 
     place = call.place
     panel = Panel(place.monitor, place.lease, place.costs, interval_s)
-    await panel.first(await _proven(call))
+    await panel.first(await call.proven())
     call.display(panel.buttons(), uuid.uuid4().hex)
     call.display(panel.picture(), panel.id)
     panel.start()
-
-
-async def _proven(call: Call) -> Proven:
-    """Return the sandbox, started first where there is none. Raises SandboxError."""
-    await call.place.session()
-    proven = call.place.lease.proven
-    if proven is None:
-        raise SandboxDied("The sandbox ended before it could be measured.")
-    return proven
 
 
 def _arguments(call: Call) -> argparse.Namespace:

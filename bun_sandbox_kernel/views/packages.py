@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
 from ..packages import Outdated, Package
 from .mime import DATA
-
-_STYLE = 'style="text-align: left"'
+from .table import table
 
 
 def installed(packages: Sequence[Package]) -> dict[str, Any]:
@@ -25,12 +23,4 @@ def outdated(packages: Sequence[Outdated]) -> dict[str, Any]:
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> dict[str, Any]:
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    text = "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *rows))
-    head = "".join(f"<th {_STYLE}>{name}</th>" for name in heads)
-    body = "".join("<tr>" + "".join(f"<td {_STYLE}>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return {
-        "text/plain": text,
-        "text/html": f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
-        DATA: [dict(zip(heads, row, strict=True)) for row in rows],
-    }
+    return {**table(heads, rows), DATA: [dict(zip(heads, row, strict=True)) for row in rows]}

@@ -153,3 +153,22 @@ def text(published: list[Message], name: str = "stdout") -> str:
 def errors(published: list[Message]) -> list[Mapping[str, Any]]:
     """Return the errors that were shown."""
     return [m.content for m in published if m.kind == "error"]
+
+
+def printed(published: list[Message]) -> str:
+    """Return what was printed on both streams, without colors."""
+    return ANSI.sub("", "".join(m.content["text"] for m in published if m.kind == "stream"))
+
+
+def shown(published: list[Message]) -> dict[str, Any]:
+    """Return the bundle of the one display that was shown."""
+    (data,) = (dict(m.content["data"]) for m in published if m.kind == "display_data")
+    return data
+
+
+def refused(notebook: Notebook, code: str, **options: Any) -> str:
+    """Run a cell that ends with an error, and return its sentence."""
+    reply, published = notebook.run(code, stop_on_error=False, **options)
+    assert reply["status"] == "error"
+    assert [m.kind for m in published][-1] == "error"
+    return str(reply["evalue"])

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from bun_sandbox_kernel.engines.docker import DockerEngine
-from tests.integration.kernels import ANSI, Notebook, errors, kernel, text
-
-
-@pytest.fixture(scope="module")
-def notebook(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with kernel(tmp_path_factory.mktemp("kernels")) as started:
-        yield started
+from tests.integration.kernels import ANSI, Notebook, errors, text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,6 @@ from tests.integration.test_second_engine import bring_image, engine_disk, runni
 TOLD_SECONDS = 5
 """A cell whose sandbox has ended or is silent is told within so long."""
 GONE_SECONDS = 30
-
-
-@pytest.fixture(scope="module")
-def notebook(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with kernel(tmp_path_factory.mktemp("kernels")) as started:
-        yield started
 
 
 def folders_of(pid: int) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,6 @@ from typing import Any
 import pytest
 
 from tests.integration.kernels import SECONDS, Message, Notebook, kernel
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield the notebook's folder, which is the working folder of the kernel."""
-    folder, before = tmp_path_factory.mktemp("notebooks"), Path.cwd()
-    os.chdir(folder)
-    yield folder
-    os.chdir(before)
 
 
 @pytest.fixture(scope="module")

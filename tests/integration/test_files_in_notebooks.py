@@ -17,16 +17,6 @@ IMPORT = "import * as fs from 'node:fs'"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield the notebook's folder, which is the working folder of the kernel."""
-    folder = tmp_path_factory.mktemp("notebooks")
-    before = Path.cwd()
-    os.chdir(folder)
-    yield folder
-    os.chdir(before)
-
-
-@pytest.fixture(scope="module")
 def notebook(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
     with kernel(tmp_path_factory.mktemp("files")) as notebook:
         notebook.run(IMPORT)

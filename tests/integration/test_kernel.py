@@ -17,12 +17,6 @@ from tests.conftest import eventually, sandboxes_of
 from tests.integration.kernels import ANSI, Message, Notebook, errors, kernel, text
 
 
-@pytest.fixture(scope="module")
-def notebook(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with kernel(tmp_path_factory.mktemp("kernels")) as started:
-        yield started
-
-
 def traceback_of(published: list[Message]) -> str:
     (error,) = errors(published)
     return ANSI.sub("", "\n".join(error["traceback"]))

@@ -3,35 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.integration.kernels import ANSI, Message, Notebook, kernel
-
-
-@pytest.fixture(scope="module")
-def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with kernel(tmp_path_factory.mktemp("magics")) as notebook:
-        yield notebook
-
-
-def printed(published: list[Message]) -> str:
-    return ANSI.sub("", "".join(m.content["text"] for m in published if m.kind == "stream"))
-
-
-def shown(published: list[Message]) -> dict[str, Any]:
-    (data,) = (dict(m.content["data"]) for m in published if m.kind == "display_data")
-    return data
-
-
-def refused(notebook: Notebook, code: str, **options: Any) -> str:
-    reply, published = notebook.run(code, stop_on_error=False, **options)
-    assert reply["status"] == "error"
-    assert [m.kind for m in published][-1] == "error"
-    return str(reply["evalue"])
-
+from tests.integration.kernels import ANSI, Notebook, printed, refused, shown
 
 # -- the table --------------------------------------------------------------------------------------------------------
 

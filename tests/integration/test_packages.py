@@ -22,15 +22,13 @@ import pytest
 from bun_sandbox_kernel.engines import docker_volumes
 from bun_sandbox_kernel.engines.docker import DockerEngine, owner_of
 from bun_sandbox_kernel.engines.docker_api import connect
+from bun_sandbox_kernel.engines.docker_package import package_client
 from bun_sandbox_kernel.engines.docker_spec import LABEL
 from bun_sandbox_kernel.views import DATA
 from tests.conftest import absent, eventually, sandboxes_of
-from tests.integration.kernels import Message, Notebook, errors, kernel
-from tests.integration.test_magics_in_cells import printed, refused, shown
+from tests.integration.kernels import Message, Notebook, errors, kernel, printed, refused, shown
 
 pytestmark = pytest.mark.usefixtures("engine")
-_GATEWAY = "172.17.0.1"
-"""Where containers on Docker's default bridge reach this machine (https://docs.docker.com/network/drivers/bridge/)."""
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +187,11 @@ class _Registry(BaseHTTPRequestHandler):
         pass
 
 
+def gateway() -> str:
+    """Return where containers on Docker's default bridge reach this machine."""
+    return str(package_client().inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"])
+
+
 @contextmanager
 def registry() -> Iterator[tuple[str, threading.Event]]:
     """Yield the address of a registry, and what is set once it stalls."""
@@ -197,7 +200,7 @@ def registry() -> Iterator[tuple[str, threading.Event]]:
     server.stalled, server.asked = threading.Event(), threading.Event()  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://{_GATEWAY}:{server.server_port}", server.asked  # type: ignore[attr-defined]
+        yield f"http://{gateway()}:{server.server_port}", server.asked  # type: ignore[attr-defined]
     finally:
         server.stalled.set()  # type: ignore[attr-defined]
         server.shutdown()
@@ -223,7 +226,7 @@ def test_a_registry_that_fails_stalls_or_lies_leaves_all_as_it_was(tmp_path: Pat
 
 
 def test_a_registry_that_is_not_there_is_named(tmp_path: Path) -> None:
-    closed = f"http://{_GATEWAY}:9"
+    closed = f"http://{gateway()}:9"
     with kernel(tmp_path, BUN_SANDBOX_REGISTRY=closed) as notebook:
         assert f"The registry {closed} cannot be reached" in refused(notebook, "%bun add zod")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,6 @@ from tests.integration.kernels import ANSI, SECONDS, Message, Notebook, errors, 
 
 WAITING = "console.log('on it'); await new Promise(() => {})"
 BUSY = "console.log('on it'); while (true) {}"
-
-
-@pytest.fixture(scope="module")
-def notebook(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with kernel(tmp_path_factory.mktemp("kernels")) as started:
-        yield started
 
 
 def end(notebook: Notebook, request: str) -> dict[str, Any]:

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bun_sandbox_kernel.views import DATA
 from tests.conftest import eventually, sandboxes_of
-from tests.integration.kernels import ANSI, Notebook, kernel
-from tests.integration.test_magics_in_cells import printed, refused, shown
-
-
-@pytest.fixture(scope="module")
-def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with kernel(tmp_path_factory.mktemp("sandbox")) as notebook:
-        yield notebook
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Notebook]:
-    with kernel(tmp_path) as notebook:
-        yield notebook
-
+from tests.integration.kernels import ANSI, Notebook, kernel, printed, refused, shown
 
 # -- variables --------------------------------------------------------------------------------------------------------
 
@@ -188,6 +173,12 @@ def test_a_size_of_a_folder_needs_a_fresh_sandbox_that_the_user_agrees_to(fresh:
     assert "fresh sandbox" in printed(published)
     assert eventually(lambda: len(sandboxes(fresh)) == 1 and sandboxes(fresh) != before)
     assert fresh.value("require('fs').statfsSync('/tmp').blocks * 4096 === 16 << 20 && typeof kept") == '"undefined"'
+
+
+def test_a_protection_is_given_up_only_by_somebody_who_was_told_so(fresh: Notebook) -> None:
+    prompts, reply, _ = fresh.run_typing("%sandbox_limits seccomp=unconfined", "")
+    assert prompts[0].startswith("This gives a protection up: system calls are not filtered.")
+    assert reply["evalue"].startswith("Nothing was changed.")
 
 
 def test_nobody_to_ask_changes_nothing(notebook: Notebook) -> None:

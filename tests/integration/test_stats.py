@@ -25,18 +25,6 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SPIN = "setInterval(() => { const end = Date.now() + 80; while (Date.now() < end); }, 100)"
 
 
-@pytest.fixture(scope="module")
-def notebook(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with kernel(tmp_path_factory.mktemp("stats")) as notebook:
-        yield notebook
-
-
-@pytest.fixture
-def fresh(engine: DockerEngine, tmp_path: Path) -> Iterator[Notebook]:
-    with kernel(tmp_path) as notebook:
-        yield notebook
-
-
 @contextmanager
 def started(engine: DockerEngine, policy: SandboxPolicy) -> Iterator[DockerSandbox]:
     sandbox = engine.start(policy, lambda _: None)

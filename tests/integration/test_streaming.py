@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from tests.integration.kernels import ANSI, SECONDS, Notebook, errors, kernel, t
 
 _FLAT_BYTES = 40 << 20
 """Less than four cells' worth of output, and more than the interpreter's own comings and goings."""
-
-
-@pytest.fixture(scope="module")
-def notebook(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with kernel(tmp_path_factory.mktemp("kernels")) as started:
-        yield started
 
 
 def late(notebook: Notebook, request: str) -> dict[str, Any]:

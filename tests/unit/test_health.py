@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from bun_sandbox_kernel import magics, views
 from bun_sandbox_kernel.answers import Variable
-from bun_sandbox_kernel.doctor import Check
+from bun_sandbox_kernel.checks import Check
 from bun_sandbox_kernel.health import Section, ago, degraded, judged
 from bun_sandbox_kernel.lease import Loss
 from bun_sandbox_kernel.policy import UNCONFINED, SandboxPolicy

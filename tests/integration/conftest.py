@@ -1,0 +1,33 @@
+"""Kernels that the tests of a file share, and kernels of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bun_sandbox_kernel.engines.docker import DockerEngine
+from tests.integration.kernels import Notebook, kernel
+
+
+@pytest.fixture(scope="module")
+def notebook(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    with kernel(tmp_path_factory.mktemp("kernels")) as notebook:
+        yield notebook
+
+
+@pytest.fixture
+def fresh(engine: DockerEngine, tmp_path: Path) -> Iterator[Notebook]:
+    with kernel(tmp_path) as notebook:
+        yield notebook
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield the notebook's folder, which is the working folder of kernels that start from here on."""
+    folder, before = tmp_path_factory.mktemp("notebooks"), Path.cwd()
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
