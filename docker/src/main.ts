@@ -6,13 +6,13 @@
  */
 import { chmodSync } from "node:fs";
 import { Lifeline } from "./supervisor/lifeline.ts";
-import { hideFromSameUser } from "./supervisor/linux.ts";
+import { hide } from "./hidden.ts";
 import { Repl } from "./repl.ts";
 import { type Handler, Server } from "./server.ts";
 import { readSettings } from "./supervisor/settings.ts";
 
 const settings = readSettings(process.env);
-hideFromSameUser();
+hide();
 process.on("SIGTERM", () => process.exit(0));
 process.on("SIGINT", () => process.exit(0));
 

@@ -8,7 +8,7 @@ import { describeEnd, type Limits } from "./supervisor/ending.ts";
 import { Execution } from "./supervisor/execution.ts";
 import { makeRoom } from "./supervisor/folders.ts";
 import { breakLeftovers, climb } from "./supervisor/ladder.ts";
-import { endOthers, usageOfOthers } from "./supervisor/linux.ts";
+import { endOthers, isUnhidden, usageOfOthers } from "./supervisor/linux.ts";
 import { Memory } from "./supervisor/memory.ts";
 import { Questions } from "./supervisor/questions.ts";
 import type {
@@ -162,6 +162,8 @@ export class Repl {
         const { memoryBytes } = usageOfOthers();
         execution.peakMemoryBytes = Math.max(execution.peakMemoryBytes, memoryBytes);
         this.#memory.look();
+        if (execution.begun && process.pid === 1 && isUnhidden(this.#child?.pid ?? 0))
+          this.#child?.signal("SIGKILL");
       }, MEMORY_WATCH_MS),
     );
   }

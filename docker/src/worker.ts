@@ -12,6 +12,7 @@ import { restoreBuiltIns, returnChanges } from "./worker/builtins.ts";
 import { Channel } from "./worker/channel.ts";
 import { createConsole } from "./worker/console.ts";
 import { denoAlias, displayGlobals, inspectValue, isFromDisplay, show } from "./display.ts";
+import { hide } from "./hidden.ts";
 import { turnEventLoop } from "./worker/interruptible.ts";
 import { Lines } from "./supervisor/lines.ts";
 import { loadCells, metaOf } from "./worker/modules.ts";
@@ -220,6 +221,8 @@ function declare(name: string): void {
 async function obey(command: Command): Promise<void> {
   switch (command.type) {
     case "run":
+      // Not before: until the worker is ready, the supervisor has its place among those to be ended first to set.
+      hide();
       // It comes again where nobody knows whether it was read.
       return cells[command.id] === undefined ? run(command) : undefined;
     case "interrupt":

@@ -103,6 +103,11 @@ for (let i = 0; i < 4; i++) {{
 }}
 """,
 }
+STUBBORN = f"const fs = require('fs'); for (;;) {TAKE_BACK}"
+DISGUISES["processes that never cease"] = (
+    f"for (let i = 0; i < 3; i++) attempt(() => child({STUBBORN!r})); await Bun.sleep(200);"
+    + DISGUISES["a process that looks small"]
+)
 IN_CHILD = f"const all = []; while (true) all.push({PIECE})"
 
 
@@ -186,10 +191,32 @@ def test_folders_that_are_emptied_between_two_cells_are_named(narrow: Inside) ->
     narrow.lives()
 
 
+def test_a_worker_cannot_give_up_being_ended_first(victim: Inside) -> None:
+    assert victim.code(TAKE_BACK) == "EACCES"
+
+
 @pytest.mark.parametrize("attack", DISGUISES.values(), ids=DISGUISES)
-def test_whoever_gives_up_being_ended_first_is_ended_before_the_supervisor(victim: Inside, attack: str) -> None:
-    end = victim.run(FILL + TAKE_BACK + attack).end
+def test_whatever_gives_up_being_ended_first_its_worker_is_ended_before_the_supervisor(
+    victim: Inside, attack: str
+) -> None:
+    end = victim.run(FILL + attack).end
     assert (end.outcome, end.state) == ("memory", "lost")
+    victim.lives()
+
+
+def test_another_program_in_the_workers_place_is_ended(victim: Inside) -> None:
+    program = f"""{TAKE_BACK} const piece = new Uint8Array(1 << 20).fill(1);
+for (const folder of ["/dev/shm", "/tmp", "/sandbox/code"])
+  try {{ const file = fs.openSync(folder + "/full", "w"); for (;;) fs.writeSync(file, piece) }} catch {{}}
+const all = []; for (;;) all.push(piece.slice())"""
+    attack = f"""
+const program = {f"const fs = require('fs'); {program}"!r};
+const words = [process.execPath, "-e", program].map((word) => Buffer.from(word + "\\0"));
+const list = new BigUint64Array([...words.map((word) => BigInt(ptr(word))), 0n]);
+call({number("execve")}, words[0], list, new BigUint64Array([0n]));
+"""
+    end = victim.run(attack).end
+    assert (end.outcome in {"crashed", "memory"}, end.state) == (True, "lost")
     victim.lives()
 
 

@@ -62,3 +62,14 @@ def test_clone_may_not_make_namespaces() -> None:
     )
     (argument,) = rule["args"]
     assert (argument["value"], argument["valueTwo"], argument["op"]) == (every_new_flag, 0, "SCMP_CMP_MASKED_EQ")
+
+
+def test_of_prctl_only_what_programs_need_is_allowed() -> None:
+    rules = [rule["args"] for rule in ALLOWED if "prctl" in rule["names"]]
+    assert all(args[0]["op"] == "SCMP_CMP_MASKED_EQ" and args[0]["value"] == 0xFFFFFFFF for args in rules)
+    assert {args[0]["valueTwo"] for args in rules} == {1, 3, 4, 15, 16, 0x53564D41}
+
+
+def test_a_hidden_process_cannot_be_opened_again() -> None:
+    (rule,) = [rule["args"] for rule in ALLOWED if "prctl" in rule["names"] and rule["args"][0]["valueTwo"] == 4]
+    assert rule[1] == {"index": 1, "value": 0, "op": "SCMP_CMP_EQ"}

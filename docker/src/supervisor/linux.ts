@@ -1,6 +1,6 @@
 /** The few system calls that Bun has no name for. Each throws with the call's name when the kernel refuses it. */
 import { dlopen, ptr } from "bun:ffi";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 
 const libc = dlopen("libc.so.6", {
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
@@ -8,16 +8,14 @@ const libc = dlopen("libc.so.6", {
   pipe2: { args: ["ptr", "i32"], returns: "i32" },
   waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
   unshare: { args: ["i32"], returns: "i32" },
-  prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
 }).symbols;
 
-/** From <fcntl.h>, <sys/prctl.h>, <sys/socket.h> and <sys/wait.h>; the same on x86_64 and aarch64. */
+/** From <fcntl.h>, <sys/socket.h> and <sys/wait.h>; the same on x86_64 and aarch64. */
 const O_CLOEXEC = 0o2000000;
 const F_SETPIPE_SZ = 1031;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
-const PR_SET_DUMPABLE = 4;
 const WNOHANG = 1;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -52,11 +50,6 @@ export function socketPair(): { readonly ours: number; readonly theirs: number }
 /** Makes writes to a full pipe fail with EAGAIN instead of waiting. */
 export function neverBlock(fd: number): void {
   check("fcntl(F_SETFL)", libc.fcntl(fd, F_SETFL, libc.fcntl(fd, F_GETFL, 0) | O_NONBLOCK));
-}
-
-/** Closes this process's memory, environment and descriptors to other processes of the same user (prctl(2)). */
-export function hideFromSameUser(): void {
-  check("prctl(PR_SET_DUMPABLE)", libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 }
 
 /** unshare(2) of nothing changes nothing and needs no right, so that only a filter makes it fail. */
@@ -99,6 +92,15 @@ export function preferForKilling(pid: number): void {
 /** Again: whoever is of this user may take it back for itself and for the others. */
 export function preferOthersForKilling(): void {
   for (const pid of otherProcesses()) preferForKilling(pid);
+}
+
+/** Whether a process that has hidden itself has become another program since, whose files in /proc are its user's. */
+export function isUnhidden(pid: number): boolean {
+  try {
+    return statSync(`/proc/${pid}/environ`).uid !== 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Signals every process that `pid` has started and that is still its child or its child's child. */
