@@ -7,10 +7,18 @@
 import { chmodSync } from "node:fs";
 import { Lifeline } from "./supervisor/lifeline.ts";
 import { hide } from "./hidden.ts";
-import { Repl } from "./repl.ts";
-import { type Handler, Server } from "./server.ts";
+import { Homes } from "./supervisor/homes.ts";
+import { logExecutions } from "./supervisor/log.ts";
+import { readLimits } from "./supervisor/selfcheck.ts";
 import { readSettings } from "./supervisor/settings.ts";
+import { type Handler, Server } from "./server.ts";
+import { Workers, workersFor } from "./workers.ts";
 
+const OF_HEALTH = ["/health", "/health/live", "/health/ready", "/metrics"];
+const IDLE_S = 10;
+
+// Elsewhere the processes and the folders that it clears away are the machine's.
+if (process.pid !== 1) throw new Error("this is the first process of a sandbox, and runs nowhere else");
 const settings = readSettings(process.env);
 hide();
 process.on("SIGTERM", () => process.exit(0));
@@ -18,23 +26,42 @@ process.on("SIGINT", () => process.exit(0));
 
 const lifeline = new Lifeline(() => process.exit(0));
 if (settings.lifeline) lifeline.expect();
-const repl = new Repl(settings.limits, settings.workerEnvironment, (event) => lifeline.send(event));
-const server = new Server(repl, settings.secret, settings.identity, lifeline.attach);
+const workers = new Workers({
+  limits: settings.limits,
+  environment: settings.workerEnvironment,
+  late: (event) => lifeline.send(event),
+  ...(settings.lifeline
+    ? { count: 1, homes: null }
+    : // The folder for code belongs to root where a container was started without an owner for it.
+      { count: workersFor(readLimits()), homes: new Homes(["/sandbox/code", "/tmp", "/dev/shm"]) }),
+});
+const witness = workers.isShared ? logExecutions(settings.isAudit) : undefined;
+const server = new Server(workers, settings.secret, settings.identity, lifeline.attach, witness);
 
-/**
- * Without an idle timeout, since a cell may take as long as it likes between two bytes. Each route says how much of a
- * body it reads; what nobody reads is not kept.
- */
-const options = { idleTimeout: 0, maxRequestBodySize: Number.MAX_SAFE_INTEGER } as const;
+/** Each route says how much of a body it reads; what nobody reads is not kept. */
+const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
 
 if (settings.socket === null) {
-  Bun.serve({ ...options, port: settings.port, fetch: server.handler() });
-  Bun.serve({ ...options, port: settings.healthPort, fetch: server.handler(["/health", "/metrics"]) });
+  serve(settings.port, server.handler());
+  serve(settings.healthPort, server.handler(OF_HEALTH));
 } else {
   // The types of Bun leave the timeout out for sockets; without it a silent cell is cut off after some seconds.
-  const all = { ...options, unix: settings.socket, fetch: server.handler() };
+  const all = { maxRequestBodySize, idleTimeout: 0, unix: settings.socket, fetch: server.handler() };
   const typed: { unix: string; fetch: Handler } = all;
   Bun.serve(typed);
   // The folder around it is private to the kernel's user; the socket itself only has to let that user in.
   chmodSync(settings.socket, 0o666);
+}
+
+/** A connection without a request is closed soon; a cell may take as long as it likes between two bytes. */
+function serve(port: number, handle: Handler): void {
+  Bun.serve({
+    port,
+    maxRequestBodySize,
+    idleTimeout: IDLE_S,
+    fetch: (request, connection) => {
+      connection.timeout(request, 0);
+      return handle(request);
+    },
+  });
 }

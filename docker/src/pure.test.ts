@@ -108,19 +108,19 @@ describe("the one JSON object of a person with curl", () => {
 });
 
 test("a lost state is said aloud in every ending that loses it", () => {
-  const limits = { maxExecutionMs: 0, maxMemoryBytes: 256 << 20, maxOutputBytes: 0 };
+  const limit = 256 << 20;
   const status = { code: null, signal: "SIGKILL" };
   for (const outcome of ["interrupted", "timeout", "memory", "crashed"] as const) {
-    expect(describeEnd(outcome, "lost", status, limits)).toContain("all variables are gone");
-    expect(describeEnd(outcome, "kept", null, limits)).not.toContain("gone");
+    expect(describeEnd(outcome, "lost", status, limit)).toContain("all variables are gone");
+    expect(describeEnd(outcome, "kept", null, limit)).not.toContain("gone");
   }
-  expect(describeEnd("memory", "lost", status, limits)).toStartWith("memory limit 256 MB reached");
+  expect(describeEnd("memory", "lost", status, limit)).toStartWith("memory limit 256 MB reached");
 });
 
 test("files that went with a worker are said with the reason", () => {
-  const limits = { maxExecutionMs: 0, maxMemoryBytes: 96 << 20, maxOutputBytes: 0 };
+  const limit = 96 << 20;
   const status = { code: null, signal: "SIGKILL" };
-  expect(describeEnd("memory", "lost", status, limits, ["/tmp", "/dev/shm"])).toBe(
+  expect(describeEnd("memory", "lost", status, limit, ["/tmp", "/dev/shm"])).toBe(
     "memory limit 96 MB reached; all variables are gone, and so are the files in /tmp and /dev/shm, which left no memory for a new worker",
   );
 });

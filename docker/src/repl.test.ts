@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Notebook, output } from "./notebook.harness.ts";
 import { Busy } from "./repl.ts";
-import { Server } from "./server.ts";
 import type { Event } from "./wire.ts";
 
 const notebook = new Notebook();
@@ -95,75 +94,6 @@ describe("one cell at a time", () => {
     const { end } = start("await Bun.sleep(50)");
     expect(() => start("1")).toThrow(Busy);
     expect((await end).outcome).toBe("ok");
-  });
-
-  test("another session is refused", async () => {
-    await run("1");
-    expect(() => start("1", { session: "other" })).toThrow(Busy);
-  });
-});
-
-describe("HTTP", () => {
-  const handle = new Server(repl, "s3cret", { version: "1", bun: "1" }, () =>
-    Promise.resolve(new Response()),
-  ).handler();
-  const ask = (path: string, init: RequestInit = {}, headers: Record<string, string> = {}) =>
-    handle(
-      new Request(`http://sandbox${path}`, {
-        ...init,
-        headers: { authorization: "Bearer s3cret", ...headers },
-      }),
-    );
-  const post = (body: string) => ask("/execute", { method: "POST", body });
-
-  test.each([
-    ["wrong verb", () => ask("/execute"), 405],
-    ["unknown path", () => ask("/nothing"), 404],
-    ["no secret", () => handle(new Request("http://sandbox/execute", { method: "POST", body: "{}" })), 401],
-    [
-      "wrong secret",
-      () => ask("/execute", { method: "POST", body: "{}" }, { authorization: "Bearer x" }),
-      401,
-    ],
-    ["not JSON", () => post("code"), 400],
-    ["not UTF-8", () => ask("/execute", { method: "POST", body: new Uint8Array([0xff, 0xfe]) }), 400],
-    ["not an object", () => post("[]"), 400],
-    ["no code", () => post("{}"), 400],
-    ["code that is not text", () => post('{"code": 1}'), 400],
-    ["a count that is not one", () => post('{"code": "1", "count": -1}'), 400],
-    ["a body too large", () => post(JSON.stringify({ code: "x".repeat(2 << 20) })), 413],
-    ["another session", () => post('{"code": "1"}'), 409],
-  ] as const)("%s is a typed error", async (_, request, status) => {
-    await run("1");
-    const answer = await request();
-    expect(answer.status).toBe(status);
-    expect(await answer.json()).toMatchObject({
-      error: { code: expect.any(String), message: expect.any(String) },
-    });
-  });
-
-  test("health needs no secret and tells the limits", async () => {
-    const answer = await handle(new Request("http://sandbox/health"));
-    expect(answer.status).toBe(200);
-    expect(await answer.json()).toMatchObject({
-      status: "ok",
-      limits: { max_output_bytes: 1 << 20 },
-    });
-  });
-
-  test("is_complete is answered by the parser", async () => {
-    const answer = await ask("/is_complete", { method: "POST", body: '{"code":"function f() {"}' });
-    expect(await answer.json()).toEqual({ about: "is_complete", status: "incomplete", indent: "  " });
-  });
-
-  test("events stream line by line where they are asked for", async () => {
-    const body = JSON.stringify({ code: "console.log(1)", session: "test" });
-    const answer = await ask("/execute", { method: "POST", body }, { accept: "application/x-ndjson" });
-    const lines = (await answer.text())
-      .trim()
-      .split("\n")
-      .map((line) => (JSON.parse(line) as Event).type);
-    expect(lines).toEqual(["stream", "end"]);
   });
 });
 

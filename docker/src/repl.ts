@@ -3,14 +3,13 @@
  *
  * Law: every execution ends with exactly one `end`, and a lost state is always said aloud.
  */
-import { Child, type ExitStatus } from "./supervisor/child.ts";
+import type { ExitStatus } from "./supervisor/child.ts";
 import { describeEnd, type Limits } from "./supervisor/ending.ts";
 import { Execution } from "./supervisor/execution.ts";
-import { makeRoom } from "./supervisor/folders.ts";
 import { breakLeftovers, climb } from "./supervisor/ladder.ts";
-import { endOthers, isUnhidden, usageOfOthers } from "./supervisor/linux.ts";
-import { Memory } from "./supervisor/memory.ts";
+import type { Usage } from "./supervisor/linux.ts";
 import { Questions } from "./supervisor/questions.ts";
+import { ALONE, type Company, type Ending, Succession } from "./supervisor/succession.ts";
 import type {
   Answer,
   Command,
@@ -23,47 +22,65 @@ import type {
   Report,
 } from "./wire.ts";
 
-/** The sandbox already runs a cell, or belongs to another session. */
+/** The worker already runs a cell, or the sandbox belongs to another session. */
 export class Busy extends Error {}
 
-const RETRY_START_MS = 5;
 const MEMORY_WATCH_MS = 50;
-const START_MS = 10_000;
 /** So many questions of one cell may wait for their answers. */
 const MAX_INPUTS = 100;
 /** So many cells can still be told apart when output of theirs arrives late. */
 const REMEMBERED = 200;
 
 export class Repl {
-  #child: Child | null = null;
-  #ready = Promise.withResolvers<void>();
-  #isReady = false;
-  #session: string | null = null;
-  #used = false;
+  readonly #workers: Succession;
   #nextId = 1;
   #current: Execution | null = null;
   #last: Execution | null = null;
   /** Also the latest that have ended. */
   readonly #executions = new Map<number, Execution>();
   readonly #questions = new Questions();
-  #failedStarts = 0;
-  readonly #memory = new Memory(
-    () => this.limits.maxMemoryBytes,
-    () => this.#child?.signal("SIGKILL"),
-  );
-  restarts = 0;
 
   constructor(
     public limits: Limits,
-    readonly environment: Readonly<Record<string, string>>,
+    environment: Readonly<Record<string, string>>,
     /** Where everything goes that belongs to no running cell. */
     readonly late: (event: LateEvent) => void,
+    company: Company = ALONE,
   ) {
-    this.#start();
+    this.#workers = new Succession(environment, company, {
+      printed: (name, cell, bytes) => this.#owner(cell)?.print(name, bytes),
+      reported: (report) => this.#reported(report),
+      exited: (ending) => this.#exited(ending),
+    });
   }
 
   get ready(): boolean {
-    return this.#isReady;
+    return this.#workers.isReady;
+  }
+
+  /** Whether the latest worker could not start. */
+  get isFailing(): boolean {
+    return this.#workers.isFailing;
+  }
+
+  /** Rejects never: a worker that cannot start is tried again. */
+  get whenReady(): Promise<void> {
+    return this.#workers.whenReady;
+  }
+
+  /** Workers that have ended before somebody wanted it. */
+  get restarts(): number {
+    return this.#workers.restarts;
+  }
+
+  /** The worker's process, 0 between two of them. */
+  get pid(): number {
+    return this.#workers.pid;
+  }
+
+  /** Of the worker and what it has started. */
+  get usage(): Usage {
+    return this.#workers.usage;
   }
 
   get busy(): boolean {
@@ -76,21 +93,28 @@ export class Repl {
    */
   execute(request: ExecuteRequest, emit: (event: Event) => void): Promise<void> {
     if (this.#current !== null)
-      throw new Busy("the sandbox is running another cell; wait for its end or interrupt it");
-    if (this.#used && (request.session === null || request.session !== this.#session))
-      throw new Busy("the sandbox belongs to another session; start one of your own");
+      throw new Busy("the worker is running another cell; wait for its end or interrupt it");
     const { promise, resolve } = Promise.withResolvers<void>();
     const execution = this.#begin(request, emit, resolve);
-    void this.#ready.promise.then(() => {
+    void this.#workers.whenReady.then(() => {
       if (execution.done) return;
       this.#watch(execution, request.timeout_ms);
       const { code, count, color, store_history, allow_stdin } = request;
       const run: Command = { type: "run", id: execution.id, code, count, color, store_history, allow_stdin };
-      const child = this.#child;
+      const { child } = this.#workers;
       child?.send(run);
       if (child !== null && this.#last?.stop != null) breakLeftovers(child, execution, run);
     });
     return promise;
+  }
+
+  runs(execution: string): boolean {
+    return this.#current?.name === execution;
+  }
+
+  /** Ends the worker, whose memory has reached a limit. */
+  endForMemory(limitBytes: number): void {
+    this.#workers.endForMemory(limitBytes);
   }
 
   /** Ends the running cell, if there is one: politely first, so that the session's variables survive. */
@@ -99,12 +123,12 @@ export class Repl {
     if (execution === null) return false;
     if (execution.stop !== null) return true;
     execution.stop = reason;
-    if (!this.#isReady) {
+    if (!this.#workers.isReady) {
       // Nothing of the cell has run yet, and a worker on its way up would die of the signal.
-      this.#finish(execution, reason, "kept", null);
+      this.#finish(execution, reason, "kept");
       return true;
     }
-    const child = this.#child;
+    const { child } = this.#workers;
     if (child === null) return true;
     climb(child, execution, () => this.#settle(execution));
     return true;
@@ -116,9 +140,14 @@ export class Repl {
    */
   reset(): void {
     if (this.#current !== null)
-      throw new Busy("the sandbox is running a cell; wait for its end or interrupt it");
-    this.#questions.drop();
-    this.#replaceWorker();
+      throw new Busy("the worker is running a cell; wait for its end or interrupt it");
+    this.#replace();
+  }
+
+  /** Ends whatever runs, and forgets all variables. */
+  end(): void {
+    if (this.#current === null) this.#replace();
+    else this.#workers.end();
   }
 
   /** Hands the running cell what was typed for it; false when it waits for no such input. */
@@ -126,30 +155,31 @@ export class Repl {
     const input = this.#current?.inputs.get(id);
     if (input === undefined) return false;
     this.#current?.inputs.delete(id);
-    if (input.blocking) this.#child?.answerInput({ id, value, interrupted: false });
-    else this.#child?.send({ type: "input", id, value });
+    if (input.blocking) this.#workers.child?.answerInput({ id, value, interrupted: false });
+    else this.#workers.child?.send({ type: "input", id, value });
     return true;
   }
 
   /** @throws {Busy} when the worker does not answer, since a cell holds it. */
   async ask(question: Question): Promise<Answer> {
-    await this.#ready.promise;
-    const answer = await this.#questions.ask((id) => this.#child?.send({ type: "ask", id, question }));
+    await this.#workers.whenReady;
+    const answer = await this.#questions.ask((id) =>
+      this.#workers.child?.send({ type: "ask", id, question }),
+    );
     if (answer?.about !== question.about) throw new Busy("the worker is running a cell");
     return answer;
   }
 
   #begin(request: ExecuteRequest, emit: (event: Event) => void, finished: () => void): Execution {
-    this.#used = true;
-    this.#session = request.session;
     const late = (execution: string, event: Exclude<Event, EndEvent | { type: "input" }>) =>
       this.late({ type: "late", execution, event });
     const { maxOutputBytes } = this.limits;
-    const execution = new Execution(this.#nextId++, request, maxOutputBytes, emit, late, finished);
-    this.#executions.set(execution.id, execution);
-    this.#executions.delete(execution.id - REMEMBERED);
+    const id = this.#nextId++;
+    const execution = new Execution(id, request, maxOutputBytes, this.usage, emit, late, finished);
+    this.#executions.set(id, execution);
+    this.#executions.delete(id - REMEMBERED);
     this.#current = execution;
-    this.#memory.newCell();
+    this.#workers.beginCell();
     return execution;
   }
 
@@ -159,46 +189,10 @@ export class Repl {
       execution.timers.push(setTimeout(() => this.interrupt("timeout"), Math.min(...limits)));
     execution.timers.push(
       setInterval(() => {
-        const { memoryBytes } = usageOfOthers();
+        const { memoryBytes } = this.#workers.look(this.limits.maxMemoryBytes);
         execution.peakMemoryBytes = Math.max(execution.peakMemoryBytes, memoryBytes);
-        this.#memory.look();
-        if (execution.begun && process.pid === 1 && isUnhidden(this.#child?.pid ?? 0))
-          this.#child?.signal("SIGKILL");
       }, MEMORY_WATCH_MS),
     );
-  }
-
-  #start(): void {
-    const child = new Child(this.environment, {
-      printed: (name, cell, bytes) => this.#child === child && this.#owner(cell)?.print(name, bytes),
-      reported: (report) => this.#child === child && this.#reported(report),
-      exited: (status) => this.#child === child && this.#exited(status),
-    });
-    this.#child = child;
-    this.#memory.newWorker();
-    setTimeout(() => this.#child === child && !this.#isReady && child.signal("SIGKILL"), START_MS);
-  }
-
-  /** Whatever the old worker started ends with it. */
-  #replaceWorker(): void {
-    const old = this.#child?.pid ?? 0;
-    if (process.pid !== 1) this.#child?.signal("SIGKILL");
-    this.#child = null;
-    this.#isReady = false;
-    this.#used = false;
-    this.#session = null;
-    this.#ready = Promise.withResolvers<void>();
-    this.#startWhenAlone(old);
-  }
-
-  /** A new worker needs room in the limit on processes, which killed ones keep until they are really gone. */
-  #startWhenAlone(old: number): void {
-    try {
-      if (process.pid !== 1 || !endOthers(old)) return this.#start();
-    } catch {
-      // No room after all.
-    }
-    setTimeout(() => this.#startWhenAlone(old), RETRY_START_MS);
   }
 
   /** The execution that output belongs to: the one that runs or ran last where nobody knows; none that is forgotten. */
@@ -210,14 +204,12 @@ export class Repl {
     const execution = this.#current;
     switch (report.type) {
       case "ready":
-        this.#isReady = true;
-        this.#failedStarts = 0;
-        this.#ready.resolve();
         break;
       case "output":
         this.#owner(report.id)?.show(report.event);
         break;
       case "started":
+        this.#workers.cellBegun();
         if (execution?.id === report.id) execution.begun = true;
         break;
       case "input": {
@@ -230,13 +222,13 @@ export class Repl {
         break;
       }
       case "done":
-        if (execution === null || execution.id !== report.id) this.#child?.signal("SIGKILL");
+        if (execution === null || execution.id !== report.id) this.#workers.end();
         else if (execution.stop !== null) this.#settle(execution);
-        else this.#finish(execution, execution.stop ?? report.outcome, "kept", null);
+        else this.#finish(execution, execution.stop ?? report.outcome, "kept");
         break;
       case "settled":
         if (execution?.stop != null && execution.settling === report.id)
-          this.#finish(execution, execution.stop, "kept", null);
+          this.#finish(execution, execution.stop, "kept");
         break;
       case "answer":
         this.#questions.answer(report.id, report.answer);
@@ -247,38 +239,34 @@ export class Repl {
   /** A signal that was sent for one cell must not meet the next one. */
   #settle(execution: Execution): void {
     execution.settling = this.#nextId++;
-    this.#child?.send({ type: "settle", id: execution.settling });
+    this.#workers.child?.send({ type: "settle", id: execution.settling });
   }
 
-  #exited(status: ExitStatus): void {
+  #exited(ending: Ending): void {
+    const { status, wasReady, ranOut, memoryBytes, emptied } = ending;
     const execution = this.#current;
-    const wasReady = this.#isReady;
     this.#questions.drop();
-    this.restarts++;
-    this.#failedStarts = wasReady ? 0 : this.#failedStarts + 1;
-    const { ranOut } = this.#memory;
     const outcome = ranOut ? "memory" : (execution?.stop ?? "crashed");
-    const emptied = ranOut || !wasReady ? makeRoom(this.limits.maxMemoryBytes, this.#child?.pid ?? 0) : [];
-    if (execution !== null) this.#finish(execution, outcome, "lost", status, emptied);
-    else if (wasReady || emptied.length > 0) {
-      const message = describeEnd(outcome, "lost", status, this.limits, emptied);
-      this.late({ type: "worker", state: "lost", message });
-    }
-    // A worker that cannot start at all would otherwise be started without end.
-    if (this.#failedStarts < 3) this.#replaceWorker();
-    else setTimeout(() => this.#replaceWorker(), START_MS);
+    const message = describeEnd(outcome, "lost", status, memoryBytes, emptied);
+    if (execution !== null) this.#finish(execution, outcome, "lost", message, status);
+    else if (wasReady || emptied.length > 0) this.late({ type: "worker", state: "lost", message });
+  }
+
+  #replace(): void {
+    this.#questions.drop();
+    this.#workers.replace();
   }
 
   #finish(
     execution: Execution,
     outcome: Outcome,
     state: EndEvent["state"],
-    status: ExitStatus | null,
-    emptied: readonly string[] = [],
+    message = describeEnd(outcome, state, null, 0),
+    status: ExitStatus | null = null,
   ): void {
     for (const timer of execution.timers) clearTimeout(timer);
     execution.tellDropped();
-    const usage = usageOfOthers();
+    const { usage } = this;
     execution.done = true;
     this.#current = null;
     this.#last = execution;
@@ -286,7 +274,7 @@ export class Repl {
       type: "end",
       outcome,
       state,
-      message: describeEnd(outcome, state, status, this.limits, emptied),
+      message,
       exit_code: status?.code ?? null,
       wall_ms: Math.round(performance.now() - execution.started),
       cpu_ms: Math.max(0, Math.round(usage.cpuMs - execution.usageBefore.cpuMs)),
@@ -295,6 +283,6 @@ export class Repl {
       dropped_bytes: execution.droppedBytes,
     });
     execution.finish();
-    if (execution.stateless && state === "kept") this.#replaceWorker();
+    if (execution.stateless && state === "kept") this.#replace();
   }
 }

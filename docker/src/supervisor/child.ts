@@ -37,6 +37,10 @@ const PIPE_BYTES = 1 << 20;
 const SEND_MS = 5000;
 const RETRY_MS = 5;
 
+const unfinished = new Set<number>();
+/** The workers' processes that Bun has yet to wait for. */
+export const children: ReadonlySet<number> = unfinished;
+
 export class Child {
   readonly pid: number;
   readonly #process: Bun.Subprocess;
@@ -67,6 +71,7 @@ export class Child {
         closeSync(end);
     }
     this.pid = this.#process.pid;
+    unfinished.add(this.pid);
     preferForKilling(this.pid);
     this.#commands = commands.ours;
     this.#answers = answers.write;
@@ -147,6 +152,7 @@ export class Child {
     });
     void channel.ended.then(() => this.signal("SIGKILL"));
     await this.#process.exited;
+    unfinished.delete(this.pid);
     this.#open = false;
     closeSync(this.#commands);
     closeSync(this.#answers);

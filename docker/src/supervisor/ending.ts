@@ -2,22 +2,25 @@
 import type { ExitStatus } from "./child.ts";
 import type { EndEvent, Outcome } from "../wire.ts";
 
-/** 0 for no limit. */
+/** Of one execution; 0 for no limit. */
 export type Limits = {
   readonly maxExecutionMs: number;
   readonly maxMemoryBytes: number;
   readonly maxOutputBytes: number;
 };
 
-/** Empty when the program itself came to its end. `emptied` are the folders that went with the worker. */
+/**
+ * Empty when the program itself came to its end. `memoryBytes` is the limit that was reached, 0 where nobody knows it;
+ * `emptied` are the folders that went with the worker.
+ */
 export function describeEnd(
   outcome: Outcome,
   state: EndEvent["state"],
   status: ExitStatus | null,
-  limits: Limits,
+  memoryBytes: number,
   emptied: readonly string[] = [],
 ): string {
-  const reason = describeOutcome(outcome, state, status, limits);
+  const reason = describeOutcome(outcome, state, status, memoryBytes);
   if (reason === "" || state === "kept") return reason;
   const folders = new Intl.ListFormat("en").format(emptied);
   const files = folders && `, and so are the files in ${folders}, which left no memory for a new worker`;
@@ -28,7 +31,7 @@ function describeOutcome(
   outcome: Outcome,
   state: EndEvent["state"],
   status: ExitStatus | null,
-  limits: Limits,
+  memoryBytes: number,
 ): string {
   switch (outcome) {
     case "ok":
@@ -41,8 +44,8 @@ function describeOutcome(
     case "timeout":
       return "the cell reached its time limit";
     case "memory":
-      return limits.maxMemoryBytes > 0
-        ? `memory limit ${limits.maxMemoryBytes >> 20} MB reached`
+      return memoryBytes > 0
+        ? `memory limit ${Math.floor(memoryBytes / 2 ** 20)} MB reached`
         : "the sandbox's memory limit was reached";
     case "crashed":
       return status === null ? "the worker ended" : describeExit(status);

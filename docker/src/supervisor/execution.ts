@@ -4,7 +4,7 @@
  * Law: it shows its outputs in the order in which they happened, and no more of them than a cell may.
  */
 import type { Event, ExecuteRequest, Outcome, OutputEvent } from "../wire.ts";
-import { type Usage, usageOfOthers } from "./linux.ts";
+import type { Usage } from "./linux.ts";
 
 /** Text is collected this long, so that a flood of short lines becomes few events. */
 const COLLECT_MS = 5;
@@ -19,7 +19,6 @@ export class Execution {
   readonly name: string;
   readonly stateless: boolean;
   readonly started = performance.now();
-  readonly usageBefore: Usage = usageOfOthers();
   readonly timers: NodeJS.Timeout[] = [];
   peakMemoryBytes = 0;
   outputBytes = 0;
@@ -42,6 +41,7 @@ export class Execution {
     readonly id: number,
     request: ExecuteRequest,
     readonly maxOutputBytes: number,
+    readonly usageBefore: Usage,
     public emit: (event: Event) => void,
     /** Where its output goes once it has ended. */
     readonly late: (execution: string, event: OutputEvent) => void,

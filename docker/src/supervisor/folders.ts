@@ -4,6 +4,7 @@
  * Law: whatever lies in them, they are emptied in a time that their number of files bounds.
  */
 import { chmodSync, readdirSync, renameSync, rmdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import { children } from "./child.ts";
 import { endOthers } from "./linux.ts";
 
 export type Folder = { readonly path: string; readonly bytes: number };
@@ -21,13 +22,13 @@ const NAME_BYTES = 1536;
 const WORKER_BYTES = 64 << 20;
 
 /**
- * Empties as many folders as a new worker needs, and returns them. `limitBytes` is 0 where nobody knows it; what the
- * `old` worker has started ends first, since it would write to them, and its files that have no name would count.
+ * Empties as many folders as a new worker needs, and returns them. `limitBytes` is 0 where nobody knows it; all
+ * processes but `spared` end first, since they would write to them, and their files that have no name would count.
  */
-export function makeRoom(limitBytes: number, old: number): readonly string[] {
+export function makeRoom(limitBytes: number, spared: readonly number[]): readonly string[] {
   // Outside of a sandbox they are the machine's.
   if (process.pid !== 1 || limitBytes === 0) return [];
-  endOthers(old);
+  endOthers(children, spared);
   return foldersToEmpty(FOLDERS.map(measure), limitBytes - WORKER_BYTES).filter((path) => {
     try {
       empty(path);
@@ -70,7 +71,7 @@ function measure(path: string): Folder {
  * Folders inside are moved to the top before they are entered, so that no path is too long, however deep they are. No
  * link is followed, nothing is opened that could keep its reader waiting, and names may be any bytes.
  */
-export function empty(folder: string): void {
+export function empty(folder: string | Buffer): void {
   chmodSync(folder, statSync(folder).mode | OWNER);
   const top = Buffer.from(folder);
   const found = [top];
@@ -78,7 +79,7 @@ export function empty(folder: string): void {
     for (const name of readdirSync(parent, { encoding: "buffer" })) {
       const path = Buffer.concat([parent, SLASH, name]);
       if (isUnlinked(path)) continue;
-      const moved = Buffer.from(`${folder}/${crypto.randomUUID()}`);
+      const moved = Buffer.concat([top, SLASH, Buffer.from(crypto.randomUUID())]);
       chmodSync(path, OWNER);
       renameSync(path, moved);
       found.push(moved);

@@ -2,6 +2,8 @@
 
 /** Largest body of JSON; a cell is text that a person typed. */
 const MAX_JSON_BYTES = 1 << 20;
+/** How long it may take to come; whoever sends a byte now and then does not keep a place for ever. */
+const MAX_JSON_MS = 10_000;
 
 /** An answer that is not what was asked for. */
 export class HttpError extends Error {
@@ -34,21 +36,41 @@ export type Body = Readonly<Record<string, unknown>>;
  * @throws {HttpError} for anything else, and for more of it than is read.
  */
 export async function body(request: Request): Promise<Body> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > MAX_JSON_BYTES)
-      throw new HttpError(413, "too_large", `the body has more than ${MAX_JSON_BYTES} bytes`);
-    chunks.push(chunk);
-  }
+  const bytes = await all(request.body ?? new Blob().stream());
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)));
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     throw new HttpError(400, "bad_request", "the body is not JSON in UTF-8");
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new HttpError(400, "bad_request", 'the body is not a JSON object; send {"code": "…"}');
   return value as Body;
+}
+
+async function all(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const reader = stream.getReader();
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      late.reject(
+        new HttpError(408, "too_slow", `the body took longer than ${MAX_JSON_MS / 1000} s to come`),
+      ),
+    MAX_JSON_MS,
+  );
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late.promise]);
+      if (done) return Buffer.concat(chunks);
+      size += value.byteLength;
+      if (size > MAX_JSON_BYTES)
+        throw new HttpError(413, "too_large", `the body has more than ${MAX_JSON_BYTES} bytes`);
+      chunks.push(value);
+    }
+  } finally {
+    clearTimeout(timer);
+    void reader.cancel().catch(() => {});
+  }
 }

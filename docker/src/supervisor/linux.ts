@@ -56,29 +56,49 @@ export function neverBlock(fd: number): void {
 export const isDeniedCallDenied = (): boolean => libc.unshare(0) < 0;
 
 /**
- * Ends every process of the sandbox but this one and returns whether some are still there: as PID 1, a signal to -1
- * reaches them all (kill(2)), and orphans are ours to wait for (wait(2)). `own` is waited for by Bun.
+ * Ends every process of the sandbox but this one, `spared` and what those have started, and returns whether some are
+ * still there. As PID 1, orphans are ours to wait for (wait(2)); `children` are waited for by Bun. Where nobody is
+ * spared, one signal to -1 reaches them all (kill(2)), however fast they multiply.
  */
-export function endOthers(own: number): boolean {
-  let left = false;
-  for (const pid of otherProcesses()) {
-    const reaped = pid !== own && libc.waitpid(pid, null, WNOHANG) === pid;
-    left ||= !reaped;
-  }
-  if (left) {
-    try {
-      process.kill(-1, "SIGKILL");
-    } catch {
-      return false;
-    }
-  }
-  return left;
+export function endOthers(children: ReadonlySet<number>, spared: readonly number[] = []): boolean {
+  const left = otherProcesses(spared).filter(
+    (pid) => children.has(pid) || libc.waitpid(pid, null, WNOHANG) !== pid,
+  );
+  if (left.length === 0) return false;
+  const targets = spared.length === 0 ? [-1] : left;
+  return targets.filter((pid) => signal(pid, "SIGKILL")).length > 0;
 }
 
-const otherProcesses = (): number[] =>
-  readdirSync("/proc")
+/** False where there is no such process any more. */
+function signal(pid: number, name: "SIGINT" | "SIGKILL"): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
+
+/** All but this one, `spared` and what those have started. */
+function otherProcesses(spared: readonly number[] = []): number[] {
+  const all = readdirSync("/proc")
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid);
+  if (spared.length === 0) return all;
+  const kept = new Set([...spared, ...descendants(spared, all)]);
+  return all.filter((pid) => !kept.has(pid));
+}
+
+/** What `roots` have started and what is still their child or their child's child. */
+function descendants(roots: readonly number[], all: readonly number[]): number[] {
+  const children = new Map<number, number[]>();
+  for (const pid of all) {
+    const parent = Number(statOf(pid)?.[1]);
+    children.set(parent, [...(children.get(parent) ?? []), pid]);
+  }
+  const found = roots.flatMap((root) => children.get(root) ?? []);
+  for (const pid of found) found.push(...(children.get(pid) ?? []));
+  return found;
+}
 
 /** Lets the kernel end this process, and all that it starts, before the supervisor when memory runs out (proc(5)). */
 export function preferForKilling(pid: number): void {
@@ -104,21 +124,8 @@ export function isUnhidden(pid: number): boolean {
 }
 
 /** Signals every process that `pid` has started and that is still its child or its child's child. */
-export function signalDescendants(pid: number, signal: "SIGINT" | "SIGKILL"): void {
-  const children = new Map<number, number[]>();
-  for (const other of otherProcesses()) {
-    const parent = Number(statOf(other)?.[1]);
-    children.set(parent, [...(children.get(parent) ?? []), other]);
-  }
-  const found = [...(children.get(pid) ?? [])];
-  for (const child of found) {
-    found.push(...(children.get(child) ?? []));
-    try {
-      process.kill(child, signal);
-    } catch {
-      // It ended between the listing and the call.
-    }
-  }
+export function signalDescendants(pid: number, name: "SIGINT" | "SIGKILL"): void {
+  for (const child of descendants([pid], otherProcesses())) signal(child, name);
 }
 
 /** The fields of /proc/<pid>/stat from the third on (proc(5)); null when there is no such process. */
@@ -134,11 +141,14 @@ function statOf(pid: number): string[] | null {
 
 export type Usage = { readonly cpuMs: number; readonly memoryBytes: number };
 
-/** What all processes but this one use of their own, by the kernel's account; what they share is not counted twice. */
-export function usageOfOthers(): Usage {
+/**
+ * What all processes but this one, `spared` and what those have started use of their own, by the kernel's account; what
+ * they share is not counted twice.
+ */
+export function usageOfOthers(spared: readonly number[] = []): Usage {
   let cpuMs = 0;
   let memoryBytes = 0;
-  for (const pid of otherProcesses()) {
+  for (const pid of otherProcesses(spared)) {
     const fields = statOf(pid);
     if (fields === null) continue;
     try {

@@ -3,7 +3,18 @@ import { expect, test } from "bun:test";
 import type { EndEvent } from "../wire.ts";
 import { Metrics } from "./metrics.ts";
 
-const NOW = { version: "0.1.0", bun: "1.4.5", running: 1, restarts: 2, memoryBytes: 3, memoryLimitBytes: 4 };
+const NOW = {
+  version: "0.1.0",
+  bun: "1.4.5",
+  running: 1,
+  restarts: 2,
+  memoryBytes: 3,
+  memoryLimitBytes: 4,
+  workers: 5,
+  waiting: 6,
+  sessions: 7,
+  rejected: 8,
+};
 const end = (outcome: EndEvent["outcome"], wall_ms: number): EndEvent => ({
   type: "end",
   outcome,
@@ -35,7 +46,11 @@ test("executions are counted by outcome, those before the first look too, and no
     "bun_sandbox_execution_cpu_seconds_total 1.5",
     "bun_sandbox_output_bytes_total 30",
     "bun_sandbox_output_dropped_bytes_total 3",
-    "bun_sandbox_worker_restarts 2",
+    "bun_sandbox_worker_restarts_total 2",
+    "bun_sandbox_workers 5",
+    "bun_sandbox_executions_waiting 6",
+    "bun_sandbox_sessions 7",
+    "bun_sandbox_executions_rejected_total 8",
     "bun_sandbox_executions_running 1",
     "bun_sandbox_worker_memory_bytes 3",
     "bun_sandbox_memory_limit_bytes 4",

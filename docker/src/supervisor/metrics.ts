@@ -15,7 +15,11 @@ const SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
 export type Now = {
   readonly version: string;
   readonly bun: string;
+  readonly workers: number;
   readonly running: number;
+  readonly waiting: number;
+  readonly sessions: number;
+  readonly rejected: number;
   readonly restarts: number;
   readonly memoryBytes: number;
   readonly memoryLimitBytes: number;
@@ -28,8 +32,12 @@ type Series = {
   readonly cpu: Counter;
   readonly output: Counter;
   readonly dropped: Counter;
-  readonly restarts: Gauge;
+  readonly restarts: Counter;
+  readonly workers: Gauge;
   readonly running: Gauge;
+  readonly waiting: Gauge;
+  readonly sessions: Gauge;
+  readonly rejected: Counter;
   readonly memory: Gauge;
   readonly memoryLimit: Gauge;
   readonly info: Gauge<"version" | "bun">;
@@ -49,14 +57,24 @@ export class Metrics {
     this.#series ??= makeSeries();
     const series = await this.#series;
     for (const end of this.#pending.splice(0)) count(series, end);
-    series.restarts.set(now.restarts);
+    set(series.restarts, now.restarts);
+    series.workers.set(now.workers);
     series.running.set(now.running);
+    series.waiting.set(now.waiting);
+    series.sessions.set(now.sessions);
+    set(series.rejected, now.rejected);
     series.memory.set(now.memoryBytes);
     series.memoryLimit.set(now.memoryLimitBytes);
     series.info.set({ version: now.version, bun: now.bun }, 1);
     const { registry } = series;
     return { text: await registry.metrics(), contentType: registry.contentType };
   }
+}
+
+/** A counter whose count somebody else keeps. */
+function set(counter: Counter, value: number): void {
+  counter.reset();
+  counter.inc(value);
 }
 
 function count(series: Series, end: EndEvent): void {
@@ -91,8 +109,12 @@ async function makeSeries(): Promise<Series> {
     cpu: new Counter(described("execution_cpu_seconds_total", "Processor time of executions.")),
     output: new Counter(described("output_bytes_total", "What executions have printed and shown.")),
     dropped: new Counter(described("output_dropped_bytes_total", "What was left out of that.")),
-    restarts: new Gauge(described("worker_restarts", "Workers that have ended since the start.")),
+    restarts: new Counter(described("worker_restarts_total", "Workers that have ended.")),
+    workers: new Gauge(described("workers", "Workers that there are.")),
     running: new Gauge(described("executions_running", "Executions that run now.")),
+    waiting: new Gauge(described("executions_waiting", "Executions that wait for a worker.")),
+    sessions: new Gauge(described("sessions", "Sessions that are open.")),
+    rejected: new Counter(described("executions_rejected_total", "Executions turned away: too many waited.")),
     memory: new Gauge(described("worker_memory_bytes", "Memory of the worker and what it has started.")),
     memoryLimit: new Gauge(described("memory_limit_bytes", "Memory at which a worker is ended; 0 for none.")),
     info: new Gauge({

@@ -97,7 +97,8 @@ export const readInterfaces = (text: string): string[] =>
     .map((line) => split(line, ":")[0])
     .filter((name) => name !== "");
 
-function readLimits(): Pick<SelfCheck, "memory_bytes" | "swap_bytes" | "cpus" | "pids"> {
+/** The limits of the control group. */
+export function readLimits(): Pick<SelfCheck, "memory_bytes" | "swap_bytes" | "cpus" | "pids"> {
   const unified = read("cgroup.controllers") !== null;
   const pids = limit(read(unified ? "pids.max" : "pids/pids.max"));
   if (unified) {

@@ -9,6 +9,7 @@ export type Settings = {
   readonly port: number;
   readonly healthPort: number;
   readonly lifeline: boolean;
+  readonly isAudit: boolean;
   readonly identity: Identity;
   readonly workerEnvironment: Readonly<Record<string, string>>;
 };
@@ -30,6 +31,7 @@ export function readSettings(env: Environment): Settings {
     port: 9998,
     healthPort: 9999,
     lifeline: env["BUN_SANDBOX_LIFELINE"] === "1",
+    isAudit: env["BUN_SANDBOX_AUDIT"] === "1",
     identity: { version: env["BUN_SANDBOX_VERSION"] ?? "", bun: Bun.version },
     workerEnvironment: {
       HOME: "/sandbox/code",

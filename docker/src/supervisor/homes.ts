@@ -1,0 +1,72 @@
+/**
+ * A working folder for each worker, where several share one sandbox.
+ *
+ * Law: an execution finds its folder empty, and of what others have left elsewhere only what those who still run may
+ * need.
+ */
+import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { empty } from "./folders.ts";
+
+export class Homes {
+  readonly #root: string;
+  readonly #names = new Set<string>();
+
+  /** @param shared folders that all may write; the first that this process may write too holds the homes. */
+  constructor(readonly shared: readonly string[]) {
+    this.#root = shared.find(isWritable) ?? "/";
+  }
+
+  path(name: string): string {
+    return `${this.#root}/${name}`;
+  }
+
+  environment(name: string): Readonly<Record<string, string>> {
+    this.#names.add(name);
+    return { HOME: this.path(name), TMPDIR: this.path(name) };
+  }
+
+  /**
+   * Makes the folder of that name anew, and removes whatever lies elsewhere and has not changed since `before`, in
+   * milliseconds since the epoch: nobody can set that time (st_ctime in inode(7)).
+   */
+  renew(name: string, before: number): void {
+    try {
+      remove(this.path(name));
+      for (const folder of this.shared)
+        for (const other of readdirSync(folder, { encoding: "buffer" })) {
+          const path = Buffer.concat([Buffer.from(`${folder}/`), other]);
+          if (
+            !(folder === this.#root && this.#names.has(other.toString())) &&
+            lstatSync(path).ctimeMs < before
+          )
+            remove(path);
+        }
+    } catch {
+      // The neighbours may have been faster.
+    }
+    try {
+      mkdirSync(this.path(name), { mode: 0o700 });
+    } catch {
+      // No room: the execution is told, by whatever it writes.
+    }
+  }
+}
+
+function remove(path: string | Buffer): void {
+  try {
+    if (!lstatSync(path).isDirectory()) return unlinkSync(path);
+    empty(path);
+    rmdirSync(path);
+  } catch {
+    // It is gone already, or somebody else's.
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

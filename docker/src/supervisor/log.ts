@@ -1,0 +1,55 @@
+/**
+ * One line of JSON for each execution, on standard output.
+ *
+ * Law: what was run and what it printed stands in it only where an audit is asked for; a log that nobody reads holds up
+ * nothing.
+ */
+import { writeSync } from "node:fs";
+import type { Witness } from "../server.ts";
+import { neverBlock } from "./linux.ts";
+import { Transcript } from "./transcript.ts";
+
+const STDOUT = 1;
+/** The most of a program and of its output that an audit keeps, in characters each. */
+const MAX_AUDITED = 10_000;
+/** Whoever knows a session's whole name can use it. */
+const SESSION_DIGITS = 8;
+
+/** @param isAudit adds the code, and the text that it printed. */
+export function logExecutions(isAudit: boolean): Witness {
+  neverBlock(STDOUT);
+  return ({ execution, session, code }) => {
+    const asked = performance.now();
+    const transcript = isAudit ? new Transcript() : null;
+    return (event) => {
+      transcript?.add(event);
+      if (event.type !== "end") return;
+      const { type: _, ...figures } = event;
+      const audited = transcript === null ? {} : { code: cut(code), ...printed(transcript) };
+      write({
+        time: new Date().toISOString(),
+        event: "execution",
+        execution,
+        session: session?.slice(0, SESSION_DIGITS) ?? null,
+        waited_ms: Math.max(0, Math.round(performance.now() - asked - event.wall_ms)),
+        ...figures,
+        ...audited,
+      });
+    };
+  };
+}
+
+function printed(transcript: Transcript) {
+  const { stdout, stderr } = transcript.summary();
+  return { stdout: cut(stdout), stderr: cut(stderr) };
+}
+
+const cut = (text: string): string => text.slice(0, MAX_AUDITED);
+
+function write(record: Readonly<Record<string, unknown>>): void {
+  try {
+    writeSync(STDOUT, `${JSON.stringify(record)}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}

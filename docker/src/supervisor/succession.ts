@@ -1,0 +1,174 @@
+/**
+ * One worker after the other, each in a sandbox that holds nothing of the one before.
+ *
+ * Law: there is always a worker, or one on its way; why one ended is known when its successor starts.
+ */
+import { Child, type ChildEvents, children, type ExitStatus } from "./child.ts";
+import { makeRoom } from "./folders.ts";
+import { endOthers, isUnhidden, type Usage, usageOfOthers } from "./linux.ts";
+import { outOfMemoryKills } from "./memory.ts";
+
+/** What a worker shares its sandbox with. */
+export type Company = {
+  /** The other workers, by their process ids. */
+  readonly neighbours: () => readonly number[];
+  /** Watches the memory of all. */
+  readonly memory: { readonly limitBytes: number; readonly look: () => void };
+  /** Makes its place as it found it. Never throws. */
+  readonly beforeStart: () => void;
+};
+export const ALONE: Company = {
+  neighbours: () => [],
+  memory: { limitBytes: 0, look: () => {} },
+  beforeStart: () => {},
+};
+
+/** How a worker has ended that nobody had wanted to go. */
+export type Ending = {
+  readonly status: ExitStatus;
+  readonly wasReady: boolean;
+  /** It has reached a limit on memory. */
+  readonly ranOut: boolean;
+  /** That limit; 0 where nobody knows it. */
+  readonly memoryBytes: number;
+  /** The folders that had to go with it. */
+  readonly emptied: readonly string[];
+};
+
+type Events = Pick<ChildEvents, "printed" | "reported"> & { readonly exited: (ending: Ending) => void };
+
+const RETRY_START_MS = 5;
+const START_MS = 10_000;
+const MAX_FAILED_STARTS = 3;
+/** What multiplies faster than it is ended one by one, for so long, takes the neighbours with it. */
+const SPARE_MS = 2000;
+
+export class Succession {
+  child: Child | null = null;
+  isReady = false;
+  /** Workers that have ended before somebody wanted it. */
+  restarts = 0;
+  #ready = Promise.withResolvers<void>();
+  #failedStarts = 0;
+  #killsBefore = 0;
+  #ranOutOf: number | null = null;
+  #isOpenYet = true;
+
+  constructor(
+    readonly environment: Readonly<Record<string, string>>,
+    readonly company: Company,
+    readonly events: Events,
+  ) {
+    company.beforeStart();
+    this.#start();
+  }
+
+  /** Rejects never: a worker that cannot start is tried again. */
+  get whenReady(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Whether the latest worker could not start. */
+  get isFailing(): boolean {
+    return this.#failedStarts > 0;
+  }
+
+  /** The worker's process, 0 between two of them. */
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  /** Of the worker and what it has started. */
+  get usage(): Usage {
+    return usageOfOthers(this.company.neighbours());
+  }
+
+  /** What the kernel has ended during earlier cells was no end of theirs. */
+  beginCell(): void {
+    this.#killsBefore = outOfMemoryKills();
+  }
+
+  /** The worker has read a cell, and hidden itself before it. */
+  cellBegun(): void {
+    this.#isOpenYet = false;
+  }
+
+  /** Ends the worker where its memory has reached a limit, its own or that of all, or where another program is in its place. */
+  look(maxMemoryBytes: number): Usage {
+    const { usage } = this;
+    if (maxMemoryBytes > 0 && usage.memoryBytes > maxMemoryBytes) this.endForMemory(maxMemoryBytes);
+    this.company.memory.look();
+    if (!this.#isOpenYet && process.pid === 1 && isUnhidden(this.pid)) this.end();
+    return usage;
+  }
+
+  endForMemory(limitBytes: number): void {
+    this.#ranOutOf ??= limitBytes;
+    this.end();
+  }
+
+  /** Its end is told like any other. */
+  end(): void {
+    this.child?.signal("SIGKILL");
+  }
+
+  /** Another worker takes the place of this one, and whatever that had started ends. */
+  replace(): void {
+    this.end();
+    this.child = null;
+    if (this.isReady) this.#ready = Promise.withResolvers<void>();
+    this.isReady = false;
+    this.#startWhenAlone();
+  }
+
+  #start(): void {
+    const child = new Child(this.environment, {
+      printed: (...printed) => this.child === child && this.events.printed(...printed),
+      reported: (report) => {
+        if (this.child !== child) return;
+        if (report.type === "ready") this.#started();
+        else this.events.reported(report);
+      },
+      exited: (status) => this.child === child && this.#exited(status),
+    });
+    this.child = child;
+    this.#ranOutOf = null;
+    this.#isOpenYet = true;
+    this.beginCell();
+    setTimeout(() => this.child === child && !this.isReady && this.end(), START_MS);
+  }
+
+  #started(): void {
+    this.isReady = true;
+    this.#failedStarts = 0;
+    this.#ready.resolve();
+  }
+
+  #exited(status: ExitStatus): void {
+    const wasReady = this.isReady;
+    const { neighbours, memory } = this.company;
+    this.restarts++;
+    this.#failedStarts = wasReady ? 0 : this.#failedStarts + 1;
+    const ranOut = this.#ranOutOf !== null || outOfMemoryKills() > this.#killsBefore;
+    const memoryBytes = this.#ranOutOf ?? memory.limitBytes;
+    const emptied = ranOut || !wasReady ? makeRoom(memory.limitBytes, neighbours()) : [];
+    this.events.exited({ status, wasReady, ranOut, memoryBytes, emptied });
+    // A worker that cannot start at all would otherwise be started without end.
+    if (this.#failedStarts < MAX_FAILED_STARTS) this.replace();
+    else setTimeout(() => this.replace(), START_MS);
+  }
+
+  /** A new worker needs room in the limit on processes, which killed ones keep until they are really gone. */
+  #startWhenAlone(since = performance.now()): void {
+    const spared = performance.now() - since < SPARE_MS ? this.company.neighbours() : [];
+    try {
+      if (process.pid !== 1 || !endOthers(children, spared)) {
+        this.company.beforeStart();
+        return this.#start();
+      }
+    } catch {
+      // No room after all.
+    }
+    setTimeout(() => this.#startWhenAlone(since), RETRY_START_MS);
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * The workers of one sandbox, and who gets which.
+ *
+ * Law: a session's worker runs nobody else's code; without a session a worker runs one execution and ends with it; who
+ * cannot be served soon is told at once.
+ */
+import { Busy, Repl } from "./repl.ts";
+import type { Limits } from "./supervisor/ending.ts";
+import { Files } from "./supervisor/files.ts";
+import type { Homes } from "./supervisor/homes.ts";
+import { HttpError } from "./supervisor/http.ts";
+import { Memory } from "./supervisor/memory.ts";
+import type { Company } from "./supervisor/succession.ts";
+import type { Event, ExecuteRequest, LateEvent } from "./wire.ts";
+
+/** So many executions may wait for a worker; a client is better off asking again than waiting behind more. */
+const MAX_WAITING = 32;
+const RETRY_AFTER_S = 1;
+/** A session that nobody has used for so long ends, and its worker is free for others. */
+const SESSION_IDLE_MS = 600_000;
+/** What a worker and a small program in it take; a large one is ended at the limit, like everywhere. */
+const WORKER_BYTES = 64 << 20;
+/** A worker that waits has five threads. */
+const WORKER_PIDS = 12;
+const MAX_WORKERS = 8;
+const KERNELS_FOLDER = "/sandbox/code";
+
+export type Options = {
+  readonly limits: Limits;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly late: (event: LateEvent) => void;
+  readonly count: number;
+  /** Null where the sandbox is a kernel's own: its first session has the only worker until the end. */
+  readonly homes: Homes | null;
+};
+
+/** Pure: how many workers a sandbox has room for, by the limits of its control group; null for none. */
+export function workersFor(limits: {
+  readonly memory_bytes: number | null;
+  readonly pids: number | null;
+}): number {
+  const room = Math.min(
+    (limits.memory_bytes ?? Infinity) / WORKER_BYTES,
+    (limits.pids ?? Infinity) / WORKER_PIDS,
+  );
+  return Math.max(2, Math.min(MAX_WORKERS, Math.floor(room)));
+}
+
+/** Which executions a request means: all that run where it names none. */
+export type Address = { readonly session: string | null; readonly execution: string };
+
+/** Where one worker after the other lives. */
+class Place {
+  readonly repl: Repl;
+  session: string | null = null;
+  /** By an execution without a session. */
+  isTaken = false;
+  /** When the session was used last, or the execution began. */
+  since = 0;
+
+  constructor(
+    readonly name: string,
+    makeRepl: (place: Place) => Repl,
+  ) {
+    this.repl = makeRepl(this);
+  }
+
+  get isFree(): boolean {
+    return this.session === null && !this.isTaken && !this.repl.busy;
+  }
+}
+
+export class Workers {
+  readonly #places: Place[] = [];
+  readonly #waiting: ((place: Place) => void)[] = [];
+  readonly #memory = new Memory((limitBytes) => this.#largest().endForMemory(limitBytes));
+  #hasBeenReady = false;
+  #rejected = 0;
+
+  constructor(readonly options: Options) {
+    void this.#grow();
+    if (this.isShared) setInterval(() => this.#endIdleSessions(), SESSION_IDLE_MS / 20);
+  }
+
+  /** Whether it serves many: executions without a session beside each other, and sessions that are opened. */
+  get isShared(): boolean {
+    return this.options.homes !== null;
+  }
+
+  /** Where many are served: whether code that comes is run soon, be it by a worker that has yet to follow another. */
+  get isReady(): boolean {
+    const isUp = this.isShared && this.#hasBeenReady;
+    return this.#repls.some(({ ready, isFailing }) => ready || (isUp && !isFailing));
+  }
+
+  get limits(): Limits {
+    return this.#repls[0]?.limits ?? this.options.limits;
+  }
+
+  set limits(limits: Limits) {
+    for (const repl of this.#repls) repl.limits = limits;
+  }
+
+  /** What is going on, in numbers. */
+  get state() {
+    const repls = this.#repls;
+    return {
+      workers: repls.length,
+      running: repls.filter(({ busy }) => busy).length,
+      waiting: this.#waiting.length,
+      sessions: this.#places.filter(({ session }) => session !== null).length,
+      restarts: repls.reduce((sum, { restarts }) => sum + restarts, 0),
+      rejected: this.#rejected,
+    };
+  }
+
+  /**
+   * Resolves once the execution has its worker; `ended` resolves once its `end` has been emitted.
+   * @throws {Busy} where its session runs something, or the sandbox is another's.
+   * @throws {HttpError} for a session that there is not, and where too many wait.
+   */
+  async execute(
+    request: ExecuteRequest,
+    emit: (event: Event) => void,
+    gone: AbortSignal,
+  ): Promise<{ readonly repl: Repl; readonly ended: Promise<void> }> {
+    const { session } = request;
+    const place =
+      session !== null ? this.#of(session) : this.isShared ? await this.#take(gone) : this.#unclaimed();
+    place.since = Date.now();
+    const ended = place.repl.execute(request, emit).finally(() => {
+      place.since = Date.now();
+      place.isTaken = false;
+      this.#serve();
+    });
+    return { repl: place.repl, ended };
+  }
+
+  /**
+   * Returns the name of a new session, which has a worker of its own.
+   * @throws {HttpError} where no worker would be left for executions without one.
+   */
+  open(): string {
+    const { sessions } = this.state;
+    const place = this.#free();
+    if (place === undefined || sessions + 1 >= this.options.count)
+      throw tooMany(
+        `${sessions} sessions are open and no worker is left for another; close one, or ask again`,
+      );
+    place.since = Date.now();
+    return (place.session = crypto.randomUUID());
+  }
+
+  /** Ends a session, its running cell too. @throws {HttpError} where there is none of that name. */
+  close(session: string): void {
+    const place = this.#of(session);
+    place.session = null;
+    place.repl.end();
+  }
+
+  /** The worker of a session, or of a kernel. @throws {HttpError} */
+  one(session: string | null): Repl {
+    return this.#placeOf(session).repl;
+  }
+
+  /** The files of a session, or of a kernel. @throws {HttpError} */
+  files(session: string | null): Files {
+    const { name } = this.#placeOf(session);
+    return new Files(this.options.homes?.path(name) ?? KERNELS_FOLDER);
+  }
+
+  /** Those who run what is meant. @throws {HttpError} for a session that there is not. */
+  those({ session, execution }: Address): Repl[] {
+    if (session !== null) return [this.#of(session).repl];
+    return this.#repls.filter((repl) => repl.busy && (execution === "" || repl.runs(execution)));
+  }
+
+  get #repls(): Repl[] {
+    return this.#places.map(({ repl }) => repl);
+  }
+
+  /** One after the other, so that the first is ready soonest. */
+  async #grow(): Promise<void> {
+    for (let number = 1; number <= this.options.count; number++) {
+      const place = new Place(`worker-${number}`, (self) => this.#newRepl(self));
+      this.#places.push(place);
+      await place.repl.whenReady;
+      this.#hasBeenReady = true;
+      this.#serve();
+    }
+  }
+
+  #newRepl(place: Place): Repl {
+    const { limits, environment, late, homes } = this.options;
+    const company: Company = {
+      neighbours: () => this.#repls.map(({ pid }) => pid).filter((pid) => pid > 0 && pid !== place.repl.pid),
+      memory: this.#memory,
+      beforeStart: () => {
+        if (place.session === null) homes?.renew(place.name, this.#oldestBeside(place));
+      },
+    };
+    return new Repl(limits, { ...environment, ...homes?.environment(place.name) }, late, company);
+  }
+
+  #free(): Place | undefined {
+    const free = this.#places.filter(({ isFree }) => isFree);
+    return free.find(({ repl }) => repl.ready) ?? free[0];
+  }
+
+  /** @throws {HttpError} where too many wait already. */
+  async #take(gone: AbortSignal): Promise<Place> {
+    const place = this.#waiting.length === 0 ? this.#free() : undefined;
+    if (place !== undefined) {
+      place.isTaken = true;
+      return place;
+    }
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.#rejected++;
+      throw tooMany(`${MAX_WAITING} executions wait already; ask again later`);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Place>();
+    this.#waiting.push(resolve);
+    gone.addEventListener("abort", () => {
+      const at = this.#waiting.indexOf(resolve);
+      if (at < 0) return;
+      this.#waiting.splice(at, 1);
+      reject(new HttpError(499, "gone", "the client hung up"));
+    });
+    return promise;
+  }
+
+  #serve(): void {
+    for (;;) {
+      const place = this.#waiting.length > 0 ? this.#free() : undefined;
+      if (place === undefined) return;
+      place.isTaken = true;
+      this.#waiting.shift()?.(place);
+    }
+  }
+
+  /** The only place, for an execution without a session. @throws {Busy} where a session has it. */
+  #unclaimed(): Place {
+    const place = this.#placeOf(null);
+    if (place.session !== null) throw new Busy("the sandbox belongs to a session; send its name");
+    return place;
+  }
+
+  /** @throws {Busy | HttpError} */
+  #of(session: string): Place {
+    const [only] = this.#places;
+    if (!this.isShared && only !== undefined) {
+      only.session ??= session;
+      if (only.session !== session)
+        throw new Busy("the sandbox belongs to another session; start one of your own");
+      return only;
+    }
+    const place = this.#places.find((one) => one.session === session);
+    if (place === undefined)
+      throw new HttpError(
+        404,
+        "no_session",
+        `there is no session "${session.slice(0, 100)}"; open one by POST /sessions`,
+      );
+    return place;
+  }
+
+  #placeOf(session: string | null): Place {
+    const [only] = this.#places;
+    if (!this.isShared && only !== undefined) return only;
+    if (session !== null) return this.#of(session);
+    throw new HttpError(
+      400,
+      "bad_request",
+      '"session" is missing; open one by POST /sessions and send its name',
+    );
+  }
+
+  #largest(): Repl {
+    const [first, ...others] = this.#repls.map((repl) => ({ repl, bytes: repl.usage.memoryBytes }));
+    if (first === undefined) throw new Error("there is no worker");
+    return others.reduce((most, next) => (next.bytes > most.bytes ? next : most), first).repl;
+  }
+
+  /** When the oldest of what runs beside a place began; now where nothing does. */
+  #oldestBeside(place: Place): number {
+    const others = this.#places.filter((other) => other !== place && !other.isFree);
+    return Math.min(Date.now(), ...others.map(({ since }) => since));
+  }
+
+  #endIdleSessions(): void {
+    for (const { session, since, repl } of this.#places)
+      if (session !== null && !repl.busy && Date.now() - since > SESSION_IDLE_MS) this.close(session);
+  }
+}
+
+const tooMany = (sentence: string) =>
+  new HttpError(429, "too_many", sentence, { "retry-after": String(RETRY_AFTER_S) });
