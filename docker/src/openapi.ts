@@ -2,6 +2,7 @@
  * The contract of a person with curl: what a container serves that was started by hand (OpenAPI 3.1.0). It is data; a
  * kernel's own sandbox has `/events` and `/limits` in place of sessions, for its kernel alone.
  */
+import { OF_SESSIONS } from "./openapi/links.ts";
 import {
   type Schema,
   ref,
@@ -69,7 +70,14 @@ const query = (wanted: string, description: string, rest: Schema = {}, required 
   schema: { type: "string", ...rest },
 });
 const OF_SESSION = query("session", "Name of the session whose folder is meant.", {}, true);
-const PATH = query("path", "Names below the session's folder, with / between them.", {}, true);
+/** No name is empty, `.` or `..`. */
+const NAME = String.raw`(?!\.{1,2}(?:/|$))[^/\u0000]{1,255}`;
+const PATH = query(
+  "path",
+  "Names below the session's folder, with / between them.",
+  { minLength: 1, pattern: `^${NAME}(?:/${NAME})*$` },
+  true,
+);
 const FILE_REFUSALS = {
   "400": refused("A path that does not lead down from the folder, or not to a file."),
   "401": SHARED_REFUSALS["401"],
@@ -128,7 +136,11 @@ export const openapi = {
         operationId: "openSession",
         summary: "Open a session: a worker of its own, until it is closed or has been idle for 10 minutes.",
         requestBody: posted({ type: "object" }),
-        responses: { "201": described("Open.", object({ session })), ...SHARED_REFUSALS, ...TOO_MANY },
+        responses: {
+          "201": { ...described("Open.", object({ session })), links: OF_SESSIONS },
+          ...SHARED_REFUSALS,
+          ...TOO_MANY,
+        },
       },
     },
     "/sessions/{session}": {

@@ -14,10 +14,10 @@ export function executeRequest(fields: Body): ExecuteRequest {
     session: name(fields, "session"),
     execution: name(fields, "execution") || crypto.randomUUID(),
     count: wholeNumber(fields, "count", 1),
-    color: fields["color"] === true,
+    color: flag(fields, "color"),
     timeout_ms: wholeNumber(fields, "timeout_ms", 0),
-    store_history: fields["store_history"] === true,
-    allow_stdin: fields["allow_stdin"] === true,
+    store_history: flag(fields, "store_history"),
+    allow_stdin: flag(fields, "allow_stdin"),
   };
 }
 
@@ -45,7 +45,7 @@ export const complete = (fields: Body): Question => ({ about: "complete", ...pla
 export const inspect = (fields: Body): Question => ({
   about: "inspect",
   ...place(fields),
-  detail: fields["detail"] === true,
+  detail: flag(fields, "detail"),
 });
 export const variables = (): Question => ({ about: "variables" });
 
@@ -89,6 +89,12 @@ function wholeNumber(fields: Body, wanted: string, fallback: number, most = 2 **
   const value = fields[wanted] ?? fallback;
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= most) return value;
   throw new HttpError(400, "bad_request", `"${wanted}" must be a whole number, not ${describe(value)}`);
+}
+
+function flag(fields: Body, wanted: string): boolean {
+  const value = fields[wanted] ?? false;
+  if (typeof value === "boolean") return value;
+  throw new HttpError(400, "bad_request", `"${wanted}" must be true or false, not ${describe(value)}`);
 }
 
 function describe(value: unknown): string {
