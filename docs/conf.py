@@ -15,6 +15,7 @@ include_patterns = ["**.md"]
 exclude_patterns = [".*", "**/node_modules", "build", "dist"]
 root_doc = "docs/index"
 nitpicky = True
+highlight_language = "none"
 myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 4
 
