@@ -70,7 +70,7 @@ class Setting:
 def _number(
     variable: str, default: float, low: float, high: float, *, parse: Callable[[str], object], unit: str = ""
 ) -> Any:
-    allowed = f"from {low:g} to {high:g}{unit}"
+    allowed = f"from {low} to {high}{unit}"
     return field(
         default=default,
         metadata={"setting": Setting(variable, parse, allowed, lambda value: low <= value <= high, is_number=True)},
@@ -148,7 +148,9 @@ class SandboxPolicy:
     memory_bytes: int = _bytes("BUN_SANDBOX_MEMORY", 256 * MIB, 96 * MIB, 65536 * MIB)
     """RAM for all that the sandbox does, its tmpfs mounts included. There is no swap."""
     cpus: float = _number("BUN_SANDBOX_CPUS", 0.5, 0.1, 64, parse=float, unit=" cores")
+    """Processor time."""
     pids: int = _number("BUN_SANDBOX_PIDS", 50, 24, 4096, parse=int, unit=" processes and threads")
+    """How many there are at once."""
     tmp_bytes: int = _bytes("BUN_SANDBOX_TMP", 64 * MIB, MIB, 4096 * MIB)
     """Size of ``/tmp``."""
     code_bytes: int = _bytes("BUN_SANDBOX_CODE", 32 * MIB, MIB, 4096 * MIB)
@@ -171,6 +173,7 @@ class SandboxPolicy:
             "setting": Setting("BUN_SANDBOX_SECCOMP", Path, 'the path of a seccomp profile, or "unconfined"', bool)
         },
     )
+    """The system calls that exist inside."""
     packages: Packages = _choice("BUN_SANDBOX_PACKAGES", "on", "on", "off")
     """Whether ``%bun`` installs packages, from a sandbox of its own that alone has a network."""
     registry: str = field(
@@ -214,11 +217,13 @@ class SandboxPolicy:
     """Lines that need not hold; a sandbox starts without them on an engine that cannot apply them."""
 
     uid: int = 10001
-    """User and group of everything inside; not a user of the host."""
+    """User and group of everything inside; nobody of the host."""
     shm_bytes: int = 8 * MIB
+    """Size of ``/dev/shm``."""
     tmpfs_inodes: int = 4096
     """Files and folders in each tmpfs; without a limit, empty files alone would eat the memory."""
     open_files: int = 1024
+    """Open files of one process."""
     file_bytes: int = 100 * MIB
     """Largest single file."""
     log_bytes: int = MIB
