@@ -95,9 +95,15 @@ export class Repl {
     if (this.#current !== null)
       throw new Busy("the worker is running another cell; wait for its end or interrupt it");
     const { promise, resolve } = Promise.withResolvers<void>();
-    const execution = this.#begin(request, emit, resolve);
+    this.#runWhenReady(this.#begin(request, emit, resolve));
+    return promise;
+  }
+
+  #runWhenReady(execution: Execution): void {
     void this.#workers.whenReady.then(() => {
       if (execution.done) return;
+      execution.tries++;
+      const { request } = execution;
       this.#watch(execution, request.timeout_ms);
       const { code, count, color, store_history, allow_stdin } = request;
       const run: Command = { type: "run", id: execution.id, code, count, color, store_history, allow_stdin };
@@ -105,11 +111,14 @@ export class Repl {
       child?.send(run);
       if (child !== null && this.#last?.stop != null) breakLeftovers(child, execution, run);
     });
-    return promise;
   }
 
   runs(execution: string): boolean {
     return this.#current?.name === execution;
+  }
+
+  get isEndingForMemory(): boolean {
+    return this.#workers.isEndingForMemory;
   }
 
   /** Ends the worker, whose memory has reached a limit. */
@@ -209,7 +218,6 @@ export class Repl {
         this.#owner(report.id)?.show(report.event);
         break;
       case "started":
-        this.#workers.cellBegun();
         if (execution?.id === report.id) execution.begun = true;
         break;
       case "input": {
@@ -246,6 +254,12 @@ export class Repl {
     const { status, wasReady, ranOut, memoryBytes, emptied } = ending;
     const execution = this.#current;
     this.#questions.drop();
+    if (wasReady && !ranOut && execution?.canBeTriedAgain) {
+      for (const timer of execution.timers.splice(0)) clearTimeout(timer);
+      // Its successor comes right after this.
+      queueMicrotask(() => this.#runWhenReady(execution));
+      return;
+    }
     const outcome = ranOut ? "memory" : (execution?.stop ?? "crashed");
     const message = describeEnd(outcome, "lost", status, memoryBytes, emptied);
     if (execution !== null) this.#finish(execution, outcome, "lost", message, status);

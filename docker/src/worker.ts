@@ -12,7 +12,7 @@ import { restoreBuiltIns, returnChanges } from "./worker/builtins.ts";
 import { Channel } from "./worker/channel.ts";
 import { createConsole } from "./worker/console.ts";
 import { denoAlias, displayGlobals, inspectValue, isFromDisplay, show } from "./display.ts";
-import { hide } from "./hidden.ts";
+import { endFirst, hide } from "./hidden.ts";
 import { turnEventLoop } from "./worker/interruptible.ts";
 import { Lines } from "./supervisor/lines.ts";
 import { loadCells, metaOf } from "./worker/modules.ts";
@@ -221,8 +221,6 @@ function declare(name: string): void {
 async function obey(command: Command): Promise<void> {
   switch (command.type) {
     case "run":
-      // Not before: until the worker is ready, the supervisor has its place among those to be ended first to set.
-      hide();
       // It comes again where nobody knows whether it was read.
       return cells[command.id] === undefined ? run(command) : undefined;
     case "interrupt":
@@ -284,6 +282,8 @@ Object.assign(globalThis, display, stdin.globals, resultGlobals);
 Bun.sleepSync = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 if (process.env["BUN_SANDBOX_DENO_ALIAS"] === "1") Object.assign(globalThis, { Deno: denoAlias(display) });
 process.chdir(HOME);
+endFirst();
+hide();
 
 const lines = new Lines();
 void Bun.connect({

@@ -73,7 +73,7 @@ class Place {
 export class Workers {
   readonly #places: Place[] = [];
   readonly #waiting: ((place: Place) => void)[] = [];
-  readonly #memory = new Memory((limitBytes) => this.#largest().endForMemory(limitBytes));
+  readonly #memory = new Memory((limitBytes) => this.#endLargest(limitBytes));
   #hasBeenReady = false;
   #rejected = 0;
 
@@ -275,15 +275,15 @@ export class Workers {
     );
   }
 
-  #largest(): Repl {
-    const [first, ...others] = this.#repls.map((repl) => ({ repl, bytes: repl.usage.memoryBytes }));
-    if (first === undefined) throw new Error("there is no worker");
-    return others.reduce((most, next) => (next.bytes > most.bytes ? next : most), first).repl;
+  #endLargest(limitBytes: number): void {
+    if (this.#repls.some(({ isEndingForMemory }) => isEndingForMemory)) return;
+    const sizes = this.#repls.map((repl) => ({ repl, bytes: repl.usage.memoryBytes }));
+    sizes.toSorted((one, other) => other.bytes - one.bytes)[0]?.repl.endForMemory(limitBytes);
   }
 
-  /** When the oldest of what runs beside a place began; now where nothing does. */
+  /** When the oldest execution beside a place began; now where none runs. */
   #oldestBeside(place: Place): number {
-    const others = this.#places.filter((other) => other !== place && !other.isFree);
+    const others = this.#places.filter((other) => other !== place && (other.isTaken || other.repl.busy));
     return Math.min(Date.now(), ...others.map(({ since }) => since));
   }
 

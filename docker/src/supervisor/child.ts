@@ -8,7 +8,7 @@ import { closeSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { FRAME_KINDS, type Frame, FrameReader, kindOf } from "./frames.ts";
 import { Lines } from "./lines.ts";
-import { neverBlock, pipe, preferForKilling, socketPair } from "./linux.ts";
+import { neverBlock, pipe, socketPair } from "./linux.ts";
 import { Pump, turn } from "./pump.ts";
 import { readReport } from "./report.ts";
 import type { Command, Report } from "../wire.ts";
@@ -72,7 +72,6 @@ export class Child {
     }
     this.pid = this.#process.pid;
     unfinished.add(this.pid);
-    preferForKilling(this.pid);
     this.#commands = commands.ours;
     this.#answers = answers.write;
     neverBlock(this.#commands);
@@ -125,8 +124,6 @@ export class Child {
       if (kind === FRAME_KINDS.reportStart) lines = new Lines();
       for (const line of lines.feed(bytes)) {
         const report = readReport(line);
-        // Again: right after its start the kernel may still have held it to be as closed as this process.
-        if (report.type === "ready") preferForKilling(this.pid);
         if (report.type === "done") {
           // What was printed before may have left its pipe, and not have come here yet.
           await turn();

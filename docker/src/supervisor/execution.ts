@@ -10,6 +10,8 @@ import type { Usage } from "./linux.ts";
 const COLLECT_MS = 5;
 /** Longest text of one event. */
 const MAX_TEXT_BYTES = 1 << 18;
+/** So many workers may end before they have read a stateless execution. */
+const MAX_TRIES = 3;
 /** What the smallest event costs of a cell's output, so that a million empty ones have an end. */
 const MIN_EVENT_BYTES = 256;
 
@@ -27,6 +29,8 @@ export class Execution {
   stop: Extract<Outcome, "interrupted" | "timeout"> | null = null;
   /** The worker has read the cell. */
   begun = false;
+  /** Workers that were to run it. */
+  tries = 0;
   /** The cell is over, and the worker makes sure that no signal is left; the id of the latest request for that. */
   settling: number | null = null;
   done = false;
@@ -39,7 +43,7 @@ export class Execution {
 
   constructor(
     readonly id: number,
-    request: ExecuteRequest,
+    readonly request: ExecuteRequest,
     readonly maxOutputBytes: number,
     readonly usageBefore: Usage,
     public emit: (event: Event) => void,
@@ -49,6 +53,11 @@ export class Execution {
   ) {
     this.name = request.execution;
     this.stateless = request.session === null;
+  }
+
+  /** Nothing of it has run, and it misses nothing that ran before: its worker was ended by a neighbour. */
+  get canBeTriedAgain(): boolean {
+    return this.stateless && !this.begun && this.stop === null && this.tries < MAX_TRIES;
   }
 
   print(name: Name, bytes: Uint8Array): void {

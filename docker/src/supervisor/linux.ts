@@ -100,18 +100,18 @@ function descendants(roots: readonly number[], all: readonly number[]): number[]
   return found;
 }
 
-/** Lets the kernel end this process, and all that it starts, before the supervisor when memory runs out (proc(5)). */
-export function preferForKilling(pid: number): void {
-  try {
-    writeFileSync(`/proc/${pid}/oom_score_adj`, "1000");
-  } catch {
-    // It has ended already.
-  }
-}
-
-/** Again: whoever is of this user may take it back for itself and for the others. */
+/**
+ * Lets the kernel end all others before the supervisor when memory runs out (proc(5)). Workers see to it themselves;
+ * what they have started may have taken it back.
+ */
 export function preferOthersForKilling(): void {
-  for (const pid of otherProcesses()) preferForKilling(pid);
+  for (const pid of otherProcesses()) {
+    try {
+      writeFileSync(`/proc/${pid}/oom_score_adj`, "1000");
+    } catch {
+      // It has ended, or hidden itself.
+    }
+  }
 }
 
 /** Whether a process that has hidden itself has become another program since, whose files in /proc are its user's. */

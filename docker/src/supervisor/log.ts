@@ -46,9 +46,16 @@ function printed(transcript: Transcript) {
 
 const cut = (text: string): string => text.slice(0, MAX_AUDITED);
 
+/** What is left of a line of which the pipe took a part. */
+let rest: Uint8Array = new Uint8Array();
+
+/** A line that there is no room for is left out, and none is cut. */
 function write(record: Readonly<Record<string, unknown>>): void {
   try {
-    writeSync(STDOUT, `${JSON.stringify(record)}\n`);
+    rest = rest.subarray(writeSync(STDOUT, rest));
+    if (rest.length > 0) return;
+    const line = Buffer.from(`${JSON.stringify(record)}\n`);
+    rest = line.subarray(writeSync(STDOUT, line));
   } catch {
     // Nobody reads it.
   }

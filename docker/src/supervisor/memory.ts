@@ -29,6 +29,7 @@ const PROGRAMS_SHARE = 1 / 4;
 
 export class Memory {
   #programs = 0;
+  #kills = outOfMemoryKills();
 
   /** `endLargest` ends the worker that takes most; it is told the limit in bytes. */
   constructor(readonly endLargest: (limitBytes: number) => void) {
@@ -48,7 +49,7 @@ export class Memory {
    */
   look(): void {
     const { limitBytes } = this;
-    if (limitBytes === 0) return;
+    if (limitBytes === 0 || this.#isRoomBeingMade()) return;
     preferOthersForKilling();
     const statistics = read(NAMES.statistics);
     const files = field(statistics, "inactive_file") + field(statistics, "active_file");
@@ -56,6 +57,13 @@ export class Memory {
     const held = Number(read(NAMES.usage)) - files;
     if (held > limitBytes - Math.min(this.#programs, limitBytes * PROGRAMS_SHARE))
       this.endLargest(limitBytes);
+  }
+
+  /** Whether the kernel has ended somebody since the last look, whose memory may still be counted. */
+  #isRoomBeingMade(): boolean {
+    const before = this.#kills;
+    this.#kills = outOfMemoryKills();
+    return this.#kills > before;
   }
 }
 

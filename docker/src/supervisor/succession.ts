@@ -52,7 +52,6 @@ export class Succession {
   #failedStarts = 0;
   #killsBefore = 0;
   #ranOutOf: number | null = null;
-  #isOpenYet = true;
 
   constructor(
     readonly environment: Readonly<Record<string, string>>,
@@ -88,18 +87,18 @@ export class Succession {
     this.#killsBefore = outOfMemoryKills();
   }
 
-  /** The worker has read a cell, and hidden itself before it. */
-  cellBegun(): void {
-    this.#isOpenYet = false;
-  }
-
   /** Ends the worker where its memory has reached a limit, its own or that of all, or where another program is in its place. */
   look(maxMemoryBytes: number): Usage {
     const { usage } = this;
     if (maxMemoryBytes > 0 && usage.memoryBytes > maxMemoryBytes) this.endForMemory(maxMemoryBytes);
     this.company.memory.look();
-    if (!this.#isOpenYet && process.pid === 1 && isUnhidden(this.pid)) this.end();
+    if (this.isReady && process.pid === 1 && isUnhidden(this.pid)) this.end();
     return usage;
+  }
+
+  /** Its memory has reached a limit, and it may not be gone yet. */
+  get isEndingForMemory(): boolean {
+    return this.#ranOutOf !== null;
   }
 
   endForMemory(limitBytes: number): void {
@@ -133,7 +132,6 @@ export class Succession {
     });
     this.child = child;
     this.#ranOutOf = null;
-    this.#isOpenYet = true;
     this.beginCell();
     setTimeout(() => this.child === child && !this.isReady && this.end(), START_MS);
   }

@@ -1,0 +1,305 @@
+"""What a person with curl has of a container, and what a hostile one cannot do to it and to the others."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bun_sandbox_kernel.engines.docker import DockerEngine
+from tests.conftest import eventually
+from tests.integration.served import Served, docker, served
+
+HANGS = "await new Promise(() => {})"
+EATS = "const all = []; for (;;) { all.push(new Uint8Array(1 << 20).fill(1)); await Bun.sleep(1) }"
+MEGABYTE = 1 << 20
+BOMBS = {
+    "processes": (
+        "for (;;) try { Bun.spawn([process.execPath, '-e', 'setInterval(() => {}, 1e6)']) }"
+        " catch { await Bun.sleep(1) }"
+    ),
+    "processes of processes": (
+        "const again = () => Bun.spawn([process.execPath, '-e', `(${again})(); (${again})()`], { stdin: 'ignore' });"
+        "for (;;) try { again() } catch { await Bun.sleep(1) }"
+    ),
+    "threads": "for (;;) new Worker(URL.createObjectURL(new Blob(['setInterval(() => {}, 1e6)'])))",
+    "signals": "process.kill(-1, 'SIGKILL')",
+    "signals to the supervisor": "process.kill(1, 'SIGSTOP'); process.kill(1, 'SIGKILL'); for (;;);",
+    "output": "for (;;) console.log('x'.repeat(1e6))",
+    "files": "for (let i = 0; ; i++) require('node:fs').writeFileSync('/tmp/' + i, '')",
+}
+HEADERS = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 900) for number in range(2000))
+NO_REQUESTS = {
+    "flood of headers": b"GET /health HTTP/1.1\r\nHost: x\r\n" + HEADERS + b"\r\n",
+    "endless path": b"GET /" + b"x" * MEGABYTE + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
+    "negative length": b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+    "bad chunk": b"POST /execute HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+}
+BAD_BODIES = {
+    "words": (b"code", 400),
+    "array": (b"[]", 400),
+    "empty object": (b"{}", 400),
+    "not UTF-8": (b"\xff\xfe", 400),
+    "nothing": (b"", 400),
+    "number": (b'{"code": 1}', 400),
+    "null": (b'{"code": null}', 400),
+    "negative limit": (b'{"code": "1", "timeout_ms": -1}', 400),
+    "session that is no name": (b'{"code": "1", "session": 5}', 400),
+    "unknown session": (b'{"code": "1", "session": "none"}', 404),
+    "100 MB": (b"x" * (100 * MEGABYTE), 413),
+}
+
+
+@pytest.fixture(scope="module")
+def box(engine: DockerEngine) -> Iterator[Served]:
+    with served() as container:
+        yield container
+
+
+# -- the contract ------------------------------------------------------------------------------------------------------
+
+
+def test_code_is_answered_with_what_it_prints(box: Served) -> None:
+    ran = box.execute('console.log("Hello from sandbox!"); 6 * 7')
+    assert (ran["stdout"], ran["result"], ran["outcome"]) == ("Hello from sandbox!\n", {"text/plain": "42"}, "ok")
+
+
+def test_every_answer_is_one_that_the_contract_names(engine: DockerEngine, tmp_path: Path) -> None:
+    """Schemathesis makes requests of the contract, lawful and unlawful, and holds the answers to it."""
+    program = Path(sys.executable).with_name("schemathesis")
+    with served() as box:
+        command = (program, "run", f"{box.client.base_url}/openapi.json", "--max-examples", "40", "--no-color")
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout
+        assert "18/18" in run.stdout
+
+
+def test_the_port_of_health_serves_nothing_else(box: Served) -> None:
+    assert box.health.get("/health/live").json() == {"status": "ok"}
+    assert "bun_sandbox_executions_total" in box.health.get("/metrics").text
+    assert box.health.post("/execute", json={"code": "1"}).status_code == httpx.codes.NOT_FOUND
+
+
+def test_a_secret_is_asked_for_where_there_is_one(engine: DockerEngine) -> None:
+    with served(environment={"BUN_SANDBOX_SECRET": "s3cret"}) as box:
+        assert box.client.post("/execute", json={"code": "1"}).status_code == httpx.codes.UNAUTHORIZED
+        box.client.headers["authorization"] = "Bearer s3cret"
+        assert box.printed("console.log(JSON.stringify(process.env).includes('s3cret'))") == "false\n"
+
+
+def test_limits_come_from_the_environment(engine: DockerEngine) -> None:
+    environment = {"MAX_EXECUTION_TIME": "300", "MAX_MEMORY": "128m", "NODE_ENV": "staging"}
+    with served(environment=environment) as box:
+        assert box.printed("console.log(process.env.NODE_ENV)") == "staging\n"
+        assert box.execute("for (;;);")["outcome"] == "timeout"
+        ran = box.execute(EATS.replace("await Bun.sleep(1)", ""))
+        assert (ran["outcome"], ran["error"]["message"]) == (
+            "memory",
+            "memory limit 128 MB reached; all variables are gone",
+        )
+        box.lives()
+
+
+def test_a_container_ends_at_once_when_it_is_asked_to(engine: DockerEngine) -> None:
+    with served() as box:
+        docker("stop", "--time=20", box.name)
+        assert docker("inspect", "--format={{.State.ExitCode}}", box.name) == "0\n"
+
+
+# -- many at once ------------------------------------------------------------------------------------------------------
+
+
+def test_executions_run_beside_each_other(box: Served) -> None:
+    assert box.idles()
+    meet = (
+        "import { existsSync, writeFileSync } from 'node:fs'; writeFileSync('/tmp/' + me, '');"
+        "while (!(existsSync('/tmp/a') && existsSync('/tmp/b'))) await Bun.sleep(5); console.log(me)"
+    )
+    with ThreadPoolExecutor() as pool:
+        printed = pool.map(lambda me: box.printed(f"const me = '{me}'; {meet}"), "ab")
+    assert list(printed) == ["a\n", "b\n"]
+
+
+def test_past_the_queue_clients_are_told_to_ask_again(box: Served) -> None:
+    assert box.idles()
+    with ThreadPoolExecutor(60) as pool:
+        answers = list(pool.map(lambda _: box.client.post("/execute", json={"code": "1"}), range(60)))
+    statuses = {answer.status_code for answer in answers}
+    assert statuses == {httpx.codes.OK, httpx.codes.TOO_MANY_REQUESTS}
+    assert {answer.headers.get("retry-after") for answer in answers if answer.status_code != httpx.codes.OK} == {"1"}
+    box.lives()
+
+
+@pytest.mark.parametrize("place", ["/tmp/left", "/dev/shm/left", "/sandbox/code/left", "left", "/tmp/a/b/c/left"])
+def test_the_next_execution_finds_no_file_of_the_one_before(box: Served, place: str) -> None:
+    assert box.idles()
+    assert box.printed(f"await Bun.write('{place}', '1'); console.log(1)") == "1\n"
+    assert eventually(lambda: box.printed(f"console.log(await Bun.file('{place}').exists())") == "false\n", 5)
+
+
+def test_what_an_execution_has_started_ends_with_it(box: Served) -> None:
+    daemon = "Bun.spawn([process.execPath, '-e', 'setInterval(() => {}, 1e6)'], { detached: true }).unref();"
+    nested = f"Bun.spawn([process.execPath, '-e', {json.dumps(daemon)}], {{ detached: true }}).unref(); process.exit()"
+    box.execute(f"{daemon} await Bun.spawn([process.execPath, '-e', {json.dumps(nested)}]).exited")
+    # Five at most: the supervisor, and its workers.
+    assert eventually(lambda: int(docker("top", box.name, "-o", "pid").count("\n")) <= 6)
+    box.lives()
+
+
+def test_a_client_that_hangs_up_ends_its_execution(box: Served) -> None:
+    assert box.idles()
+    with pytest.raises(httpx.ReadTimeout):
+        box.client.post("/execute", json={"code": HANGS}, timeout=0.5)
+    assert box.idles()
+
+
+def test_events_come_as_they_happen(box: Served) -> None:
+    body = {"code": "console.log(1); await Bun.sleep(300); console.log(2)"}
+    headers = {"accept": "application/x-ndjson"}
+    with box.client.stream("POST", "/execute", json=body, headers=headers) as answer:
+        came = [(json.loads(line), time.monotonic()) for line in answer.iter_lines()]
+    assert [event["type"] for event, _ in came] == ["stream", "stream", "end"]
+    assert came[1][1] - came[0][1] > 0.1
+
+
+# -- neighbours --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["mem", "environ", "fd/1", "cwd/x", "root/etc"])
+def test_an_execution_reads_nothing_of_its_neighbours(box: Served, file: str) -> None:
+    assert box.idles()
+    look = f"""import {{ readdirSync, openSync }} from "node:fs";
+const others = readdirSync("/proc").map(Number).filter((pid) => pid > 1 && pid !== process.pid);
+const isOpen = (pid) => {{ try {{ return openSync(`/proc/${{pid}}/{file}`) > 0 }} catch {{ return false }} }};
+console.log(others.length > 0 && others.filter(isOpen).length)"""
+    with ThreadPoolExecutor() as pool:
+        neighbour = pool.submit(box.execute, "await Bun.sleep(2000)")
+        assert eventually(lambda: box.state()["running"] == 1)
+        # A worker that has just started has yet to hide itself.
+        assert eventually(lambda: box.printed(look) == "0\n", 2)
+        neighbour.result()
+
+
+def test_one_that_eats_memory_ends_and_its_neighbour_goes_on(engine: DockerEngine) -> None:
+    with served(environment={"MAX_MEMORY": "96m"}) as box, ThreadPoolExecutor() as pool:
+        neighbour = pool.submit(box.execute, "await Bun.sleep(3000); 'fine'")
+        assert eventually(lambda: box.state()["running"] == 1)
+        assert box.execute(EATS)["outcome"] == "memory"
+        assert neighbour.result()["outcome"] == "ok"
+
+
+def test_the_one_that_eats_most_is_ended_first_where_only_all_have_a_limit(box: Served) -> None:
+    assert box.idles()
+    with ThreadPoolExecutor() as pool:
+        small = pool.submit(
+            box.execute, "const held = new Uint8Array(8 << 20).fill(1); await Bun.sleep(3000); held.length"
+        )
+        assert eventually(lambda: box.state()["running"] == 1)
+        assert box.execute(EATS)["outcome"] == "memory"
+        assert small.result()["outcome"] == "ok"
+    box.lives()
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_after_an_attack_the_next_is_served(box: Served, bomb: str) -> None:
+    assert box.idles()
+    box.execute(bomb, timeout_ms=1500)
+    box.lives()
+
+
+# -- bad clients -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("body", "status"), BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_bad_body_is_refused_and_the_next_served(box: Served, body: bytes, status: int) -> None:
+    answer = box.client.post("/execute", content=body)
+    assert (answer.status_code, set(answer.json()["error"])) == (status, {"code", "message"})
+    box.lives()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
+def test_a_wrong_verb_is_refused_and_the_right_one_named(box: Served, method: str) -> None:
+    answer = box.client.request(method, "/execute")
+    assert (answer.status_code, answer.headers["allow"]) == (httpx.codes.METHOD_NOT_ALLOWED, "POST")
+
+
+def test_two_executions_of_one_session_do_not_meet(box: Served) -> None:
+    session = box.client.post("/sessions", json={}).json()["session"]
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(box.execute, "await Bun.sleep(500); 1", session=session)
+        assert eventually(lambda: box.state()["running"] == 1)
+        assert box.client.post("/execute", json={"code": "2", "session": session}).status_code == httpx.codes.CONFLICT
+        assert first.result()["outcome"] == "ok"
+    assert box.client.delete(f"/sessions/{session}").status_code == httpx.codes.NO_CONTENT
+    assert session not in docker("logs", box.name), "whoever reads the log could use the session"
+
+
+def test_clients_that_send_a_byte_now_and_then_keep_nobody_from_being_served(box: Served) -> None:
+    lines = [connect(box) for _ in range(300)]
+    for line in lines:
+        line.sendall(b"POST /execute HTTP/1.1\r\nHost: x\r\n")
+    box.lives()
+    assert eventually(lambda: is_closed(lines[0]), 40)
+    for line in lines:
+        line.close()
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(box: Served) -> None:
+    with connect(box) as line:
+        line.sendall(b'POST /execute HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"code"')
+        assert b" 408 " in line.makefile("rb").readline()
+    box.lives()
+
+
+@pytest.mark.parametrize("request_bytes", NO_REQUESTS.values(), ids=NO_REQUESTS)
+def test_what_is_no_request_is_refused_or_hung_up_on(box: Served, request_bytes: bytes) -> None:
+    with connect(box) as line:
+        try:
+            line.sendall(request_bytes)
+            first = line.makefile("rb").readline()
+        except ConnectionError:
+            first = b""
+    assert first == b"" or first.split()[1].startswith(b"4")
+    box.lives()
+
+
+def connect(box: Served) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", box.port(9998)), timeout=30)
+
+
+def is_closed(line: socket.socket) -> bool:
+    line.settimeout(0.05)
+    try:
+        line.recv(1000)
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        pass
+    return True
+
+
+# -- the log -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_execution_is_a_line_of_the_log_that_says_nothing_of_its_code(box: Served) -> None:
+    box.execute("console.log('loud' + 'ly'); throw new Error('quiet' + 'ly')", execution="logged")
+    (line,) = [line for line in box.log() if line["execution"] == "logged"]
+    assert (line["event"], line["outcome"], line["output_bytes"] > 0) == ("execution", "error", True)
+    assert line.keys() >= {"time", "session", "waited_ms", "wall_ms", "cpu_ms", "peak_memory_bytes", "dropped_bytes"}
+    assert not any(word in docker("logs", box.name) for word in ("loud", "quiet"))
+
+
+def test_an_audit_keeps_the_code_and_what_it_printed(engine: DockerEngine) -> None:
+    with served(environment={"BUN_SANDBOX_AUDIT": "1"}) as box:
+        box.execute("console.log('loud' + 'ly')")
+        (line,) = box.log()
+        assert (line["code"], line["stdout"], line["stderr"]) == ("console.log('loud' + 'ly')", "loudly\n", "")
