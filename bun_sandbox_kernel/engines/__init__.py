@@ -86,6 +86,20 @@ class Stats:
     sent_bytes: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One of all sandboxes of an engine, whoever it belongs to."""
+
+    id: str
+    image: str
+    version: str
+    """Of what has started it."""
+    owner_pid: str
+    created_s: int
+    """Seconds since the epoch."""
+    stats: Stats
+
+
 class Sandbox(Protocol):
     """One running sandbox. Its methods block; call them away from an event loop."""
 
@@ -137,6 +151,9 @@ class Engine(Protocol):
 
     def reap(self) -> list[str]:
         """Remove sandboxes whose kernel is gone, and return their ids."""
+
+    def measure(self) -> list[Measured]:
+        """Measure every sandbox that runs, all at once; one that ends meanwhile is left out. Raises EngineError."""
 
 
 def load() -> Engine:
