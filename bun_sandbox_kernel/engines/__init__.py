@@ -121,6 +121,9 @@ class Sandbox(Protocol):
     def stats(self) -> Stats:
         """Measure what it uses, which takes up to 1 s. Raises EngineError, or SandboxDied when it is gone."""
 
+    def image(self) -> str:
+        """Name the image that it runs, with the beginning of its digest. Raises what ``stats`` raises."""
+
     def logs(self, lines: int) -> str:
         """Return the last lines that the supervisor wrote to its log. Raises what ``stats`` raises."""
 

@@ -5,6 +5,7 @@ Law: a sandbox carries its owner in its labels, so whoever comes later can tell 
 
 from __future__ import annotations
 
+import http.client
 import os
 import secrets
 import time
@@ -20,7 +21,8 @@ from ..owner import Owner
 from ..policy import SandboxPolicy
 from ..ready import wait_until_ready
 from . import Endpoint, EngineInfo, Measured, Report, Stats, Tcp, Unix, docker_volumes, socket_folder
-from .docker_api import Api, Found, ImageMissing, connect
+from .docker_answers import image_of
+from .docker_api import Api, Found, ImageMissing, connect, gone
 from .docker_package import package_client, translated
 from .docker_spec import LABEL, NETWORK, PORTS, container_spec, resources, volume_of
 from .socket_folder import SocketFolder
@@ -62,6 +64,14 @@ class DockerSandbox:
     def stats(self) -> Stats:
         """See Sandbox."""
         return self._api.stats(self.id)
+
+    def image(self) -> str:
+        """See Sandbox."""
+        status, container = self._api.ask("GET", f"/containers/{self.id}/json")
+        if status == http.client.NOT_FOUND:
+            raise gone()
+        _, image = self._api.ask("GET", f"/images/{container['Image']}/json")
+        return image_of(container, image)
 
     def logs(self, lines: int) -> str:
         """See Sandbox."""
