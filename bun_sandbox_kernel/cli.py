@@ -120,6 +120,26 @@ def reap() -> None:
 
 
 @main.command()
+@click.option("--listen", metavar="HOST:PORT", help="Serve them to Prometheus instead, until interrupted.")
+def metrics(listen: str | None) -> None:
+    """Print what every sandbox of the engine uses, as Prometheus reads it."""
+    from . import metrics as exporter
+
+    if listen is None:
+        click.echo(exporter.text(_engine().measure()), nl=False)
+        return
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise click.UsageError(f"--listen is {listen!r}; give an address and a port, such as 127.0.0.1:9997.")
+    try:
+        server, thread = exporter.serve(_engine(), host.strip("[]"), int(port))
+    except OSError as error:
+        raise click.ClickException(f"Nothing can be served at {listen}: {error.strerror}. Give another one.") from error
+    click.echo(f"Serving http://{host}:{server.server_port}/metrics", err=True)
+    thread.join()
+
+
+@main.command()
 @click.option("--user", is_flag=True, help="For the current user.")
 @click.option("--sys-prefix", is_flag=True, help="Into this Python's environment.")
 @click.option("--prefix", type=click.Path(file_okay=False, path_type=Path), help="Below this folder.")

@@ -137,8 +137,11 @@ class Execution:
             "user_expressions": values,
         }
 
-    async def run(self, code: str) -> End:
-        """Run a program as a part of the cell, its outputs shown. Raises Failed and SandboxError."""
+    async def run(self, code: str, file: str = "") -> End:
+        """Run a program as a part of the cell, its outputs shown. Raises Failed and SandboxError.
+
+        ``file`` is what tracebacks call it in place of the cell.
+        """
         cell = self._cell
         session = await self.session()
         outlet = Outlet(self._pace, lambda output: self.show(outputs.render(output, cell.count)))
@@ -151,6 +154,7 @@ class Execution:
                 execution=cell.execution,
                 timeout_ms=self.settings.timeout_ms,
                 count=cell.count,
+                file=file,
                 store_history=cell.stored,
                 allow_stdin=cell.allow_stdin,
             ):

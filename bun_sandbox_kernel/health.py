@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from . import LANGUAGE_VERSION
 from .answers import Vitals
 from .checks import Check
-from .engines import Tcp
+from .engines import Sandbox, Tcp
 from .errors import SandboxError
 from .lease import Lease, Loss
 from .policy import SandboxPolicy
@@ -55,7 +55,7 @@ def _installation() -> tuple[Check, ...]:
 async def _answers(session: Session, proven: Proven) -> list[Check]:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            return _describe(proven, await session.health())
+            return [*_describe(proven, await session.health()), await asyncio.to_thread(_image, proven.sandbox)]
     except (SandboxError, TimeoutError) as error:
         silent = f"{session.sandbox.id[:12]} does not answer {error}".strip()
         return [Check("fail", silent, "Run `%sandbox_restart`.")]
@@ -88,8 +88,15 @@ def _describe(proven: Proven, vitals: Vitals) -> list[Check]:
     )
     return [
         Check("ok", f"{sandbox.id[:12]}, started {ago(proven.started)}, reached by {transport}"),
-        Check("ok", f"Bun {vitals.bun}, TypeScript {LANGUAGE_VERSION}, image of version {vitals.version}"),
+        Check("ok", f"Bun {vitals.bun}, TypeScript {LANGUAGE_VERSION}, supervisor {vitals.version}"),
     ]
+
+
+def _image(sandbox: Sandbox) -> Check:
+    try:
+        return Check("ok", f"image {sandbox.image()}")
+    except SandboxError as error:
+        return Check("warn", f"which image it runs is not known: {error.message}", error.remedy)
 
 
 def _lost(losses: Sequence[Loss]) -> Check:

@@ -55,7 +55,7 @@ class Monitor:
         stats = await asyncio.to_thread(proven.sandbox.stats)
         up_s = time.time() - proven.started
         before = self.latest(proven.sandbox)
-        usage = Usage(stats, _cores(None if before is None else before.stats, stats, up_s), up_s)
+        usage = Usage(stats, _cores(None if before is None else before.stats, stats, up_s, proven.policy.cpus), up_s)
         if proven.sandbox is self._sandbox:
             self._usage = usage
         return usage
@@ -66,11 +66,18 @@ class Monitor:
             panel.end("the kernel ended")
 
 
-def _cores(before: Stats | None, now: Stats, up_s: float) -> float:
-    used, seconds = (
-        (now.cpu_ns, up_s) if before is None else (now.cpu_ns - before.cpu_ns, now.read_at_s - before.read_at_s)
-    )
-    return max(0, used) / 1e9 / seconds if seconds > 0 else 0.0
+def _cores(before: Stats | None, now: Stats, up_s: float, limit: float) -> float:
+    """Return the cores in use since the reading before.
+
+    Since the start for the first one: no more than the limit, since the sandbox is older than it is known.
+    """
+    if before is None:
+        return min(_per_second(now.cpu_ns, up_s), limit)
+    return _per_second(now.cpu_ns - before.cpu_ns, now.read_at_s - before.read_at_s)
+
+
+def _per_second(cpu_ns: int, seconds: float) -> float:
+    return max(0, cpu_ns) / 1e9 / seconds if seconds > 0 else 0.0
 
 
 def _forget(reading: asyncio.Task[Usage]) -> None:

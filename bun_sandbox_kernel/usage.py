@@ -38,7 +38,7 @@ class UsageReplies(Dispatch):
             asked = asyncio.run_coroutine_threadsafe(self._sandbox_usage(), self._loop)
             usage = await asyncio.wait_for(asyncio.wrap_future(asked), _LONGEST_SECONDS)
             if usage is not None:
-                content |= {"kernel_cpu": usage.cpu_cores * 100, "kernel_memory": usage.stats.memory_bytes}
+                content |= {"kernel_cpu": round(usage.cpu_cores * 100, 1), "kernel_memory": usage.stats.memory_bytes}
         if self.session is not None:
             self.session.send(stream, "usage_reply", content, parent, ident)
 

@@ -133,6 +133,7 @@ class ExecuteRequest:
     session: str | None
     execution: str = ""
     count: int = 1
+    file: str = ""
     color: bool = True
     timeout_ms: int = 0
     store_history: bool = False

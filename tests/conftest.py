@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import pytest
 
-from bun_sandbox_kernel.engines.docker import DockerEngine, owner_of
+from bun_sandbox_kernel.engines.docker import DockerEngine, DockerSandbox, owner_of
 from bun_sandbox_kernel.engines.docker_api import Found, connect
 from bun_sandbox_kernel.engines.docker_spec import LABEL
 from bun_sandbox_kernel.errors import EngineUnavailable
+from bun_sandbox_kernel.policy import SandboxPolicy
 
 
 def absent(what: str) -> NoReturn:
@@ -37,6 +39,16 @@ def engine() -> DockerEngine:
 def sandboxes_of(pid: int) -> list[str]:
     """Return the containers that belong to a process."""
     return [found.id for found in connect().list(LABEL) if owner_of(found).pid == str(pid)]
+
+
+@contextmanager
+def started(engine: DockerEngine, policy: SandboxPolicy | None = None) -> Iterator[DockerSandbox]:
+    """Start a sandbox, and stop it at the end."""
+    sandbox = engine.start(policy or SandboxPolicy(), lambda _: None)
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:

@@ -86,6 +86,20 @@ class Stats:
     sent_bytes: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One of all sandboxes of an engine, whoever it belongs to."""
+
+    id: str
+    image: str
+    version: str
+    """Of what has started it."""
+    owner_pid: str
+    created_s: int
+    """Seconds since the epoch."""
+    stats: Stats
+
+
 class Sandbox(Protocol):
     """One running sandbox. Its methods block; call them away from an event loop."""
 
@@ -106,6 +120,9 @@ class Sandbox(Protocol):
 
     def stats(self) -> Stats:
         """Measure what it uses, which takes up to 1 s. Raises EngineError, or SandboxDied when it is gone."""
+
+    def image(self) -> str:
+        """Name the image that it runs, with the beginning of its digest. Raises what ``stats`` raises."""
 
     def logs(self, lines: int) -> str:
         """Return the last lines that the supervisor wrote to its log. Raises what ``stats`` raises."""
@@ -137,6 +154,9 @@ class Engine(Protocol):
 
     def reap(self) -> list[str]:
         """Remove sandboxes whose kernel is gone, and return their ids."""
+
+    def measure(self) -> list[Measured]:
+        """Measure every sandbox that runs, all at once; one that ends meanwhile is left out. Raises EngineError."""
 
 
 def load() -> Engine:

@@ -74,6 +74,16 @@ def _limit(value: int | None) -> int | None:
     return None if not value or value > _UNLIMITED else value
 
 
+def image_of(container: Mapping[str, Any], image: Mapping[str, Any]) -> str:
+    """Name an image by what the engine says of it and of a container that runs it.
+
+    The digest is a registry's where the image has come from one or gone to one, else the image's id: both tell images
+    apart by what they hold.
+    """
+    digest = next(iter(image.get("RepoDigests") or ()), container["Image"]).rpartition("sha256:")[2]
+    return f"{container['Config']['Image']} (sha256:{digest[:12]})"
+
+
 def log_text(frames: bytes) -> str:
     """Return the text of a log, whose two streams come in frames."""
     text, position = b"", 0

@@ -35,10 +35,18 @@ ENABLE_LIMITS = (
 
 
 class Found(NamedTuple):
-    """A container with our label."""
+    """A container or a volume with our label; the last two are told of containers alone."""
 
     id: str
     labels: Mapping[str, str]
+    image: str = ""
+    created_s: int = 0
+    """Seconds since the epoch."""
+
+    @classmethod
+    def of(cls, container: Mapping[str, Any]) -> Found:
+        """Return a row of the answer to ``GET /containers/json``."""
+        return cls(container["Id"], container["Labels"], container["Image"], container["Created"])
 
 
 class ImageMissing(Exception):
@@ -122,7 +130,7 @@ class SocketApi:
         """See Api."""
         filters = quote(json.dumps({"label": [label]}))
         answer = _expect(*self._ask("GET", f"/containers/json?all=1&filters={filters}"), http.client.OK)
-        return [Found(container["Id"], container["Labels"]) for container in cast("list[Any]", answer)]
+        return [Found.of(container) for container in cast("list[Any]", answer)]
 
     def stats(self, container: str) -> Stats:
         """See Api."""

@@ -66,7 +66,7 @@ class PackageApi:
         """See Api."""
         with translated():
             found = self._client.containers(all=True, filters={"label": label})
-        return [Found(container["Id"], container["Labels"]) for container in found]
+        return [Found.of(container) for container in found]
 
     def stats(self, container: str) -> Stats:
         """See Api."""

@@ -54,8 +54,8 @@ class Place(Protocol):
     async def session(self) -> Session:
         """Return the session, its sandbox started first where there is none. Raises SandboxError."""
 
-    async def run(self, code: str) -> End:
-        """Run a program as a part of the cell, its outputs shown. Raises Failed when it does not end well."""
+    async def run(self, code: str, file: str = "") -> End:
+        """Run a program, the cell's own or a file's, its outputs shown. Raises Failed when it does not end well."""
 
     def show(self, message: Message) -> None:
         """Show something below the cell."""

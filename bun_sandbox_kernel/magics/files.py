@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from .. import filebuttons, transfers, views
 from ..errors import FileError, UsageError
@@ -105,9 +106,9 @@ async def run(call: Call) -> None:
 
     Usage: %run FILE
     """
-    text, where = await _text(call)
-    call.say(f"Running {where}; lines in tracebacks are the file's.\n")
-    await call.place.run(f"//{text}" if text.startswith("#!") else text)
+    source = await _source(call)
+    call.say(f"Running {source.where}.\n")
+    await call.place.run(f"//{source.text}" if source.text.startswith("#!") else source.text, source.name)
 
 
 async def load(call: Call) -> None:
@@ -115,9 +116,17 @@ async def load(call: Call) -> None:
 
     Usage: %load FILE
     """
-    text, where = await _text(call)
-    call.place.payload.append({"source": "set_next_input", "text": text, "replace": True})
-    call.say(f"Loaded {where}.\n")
+    source = await _source(call)
+    call.place.payload.append({"source": "set_next_input", "text": source.text, "replace": True})
+    call.say(f"Loaded {source.where}.\n")
+
+
+class _Source(NamedTuple):
+    """A program, what it is called, and where it was found."""
+
+    text: str
+    name: str
+    where: str
 
 
 def _transfers(call: Call) -> list[Transfer]:
@@ -133,8 +142,8 @@ def _transfers(call: Call) -> list[Transfer]:
     return [Transfer(file, given.to or PurePosixPath(file).name or file, given.force) for file in given.files]
 
 
-async def _text(call: Call) -> tuple[str, str]:
-    """Return a program, and where it was found."""
+async def _source(call: Call) -> _Source:
+    """Read the file that the magic names."""
     arguments = Arguments(call)
     arguments.add_argument("file", metavar="FILE")
     path = arguments.read().file
@@ -143,7 +152,7 @@ async def _text(call: Call) -> tuple[str, str]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{where} is not text in UTF-8.", "Give a TypeScript or JavaScript file.") from None
-    return text, where
+    return _Source(text, visible(path), where)
 
 
 def _local(call: Call, path: str) -> tuple[bytes, str] | None:

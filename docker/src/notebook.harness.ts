@@ -35,6 +35,7 @@ export class Notebook {
       session: "test",
       execution: `e${this.#count}`,
       count: this.#count,
+      file: "",
       color: false,
       timeout_ms: 0,
       store_history: true,

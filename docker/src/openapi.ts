@@ -111,6 +111,11 @@ export const openapi = {
               session: nameOrNull("Executions of a session share variables; without one, nothing is shared."),
               execution: nameOrNull("Name for logs and for /interrupt; made up where none is given."),
               count: whole("The number that tracebacks show.", { default: 1, maximum: 2 ** 31 - 1 }),
+              file: {
+                type: "string",
+                default: "",
+                description: "What tracebacks call the code, in place of Cell [1].",
+              },
               color: flag("ANSI colours in values and tracebacks."),
               timeout_ms: whole("Below the container's limit; 0 for that alone.", { maximum: 2 ** 31 - 1 }),
               store_history: flag("Keeps the value as _ and Out[count]."),

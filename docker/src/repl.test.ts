@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Notebook, output } from "./notebook.harness.ts";
+import { Notebook, output, traceback } from "./notebook.harness.ts";
 import { Busy } from "./repl.ts";
 import type { Event } from "./wire.ts";
 
@@ -24,6 +24,13 @@ describe("state", () => {
     const events = await run("let kept = 7; throw new Error('no'); ");
     expect(events.map((event) => event.type)).toEqual(["error", "end"]);
     expect(await value("kept")).toBe("7");
+  });
+
+  test("of a file keeps the file's name in tracebacks of later cells", async () => {
+    await run("function fail() {\n  throw new Error('no');\n}", { file: "lib.ts" });
+    const lines = traceback(await run("fail()")).split("\n");
+    expect(lines[1]).toBe("    at fail, lib.ts, line 2");
+    expect(lines.at(-1)).toMatch(/^ {4}at Cell \[\d+\], line 1$/);
   });
 
   test("survives a cell that replaces what the worker needs", async () => {

@@ -105,8 +105,9 @@ export class Repl {
       execution.tries++;
       const { request } = execution;
       this.#watch(execution, request.timeout_ms);
-      const { code, count, color, store_history, allow_stdin } = request;
-      const run: Command = { type: "run", id: execution.id, code, count, color, store_history, allow_stdin };
+      const { code, count, file, color, store_history, allow_stdin } = request;
+      const what = { code, count, file, color, store_history, allow_stdin };
+      const run: Command = { type: "run", id: execution.id, ...what };
       const { child } = this.#workers;
       child?.send(run);
       if (child !== null && this.#last?.stop != null) breakLeftovers(child, execution, run);

@@ -78,6 +78,8 @@ export type ExecuteRequest = {
   readonly session: string | null;
   readonly execution: string;
   readonly count: number;
+  /** What tracebacks call the code, in place of `Cell [3]`; empty for a cell. */
+  readonly file: string;
   readonly color: boolean;
   readonly timeout_ms: number;
   /** Keep the value as `_`, `_3` and `Out[3]`. */
@@ -151,7 +153,7 @@ export type Answer = { [About in keyof Answers]: { readonly about: About } & Ans
 export type Command =
   | ({ readonly type: "run"; readonly id: number } & Pick<
       ExecuteRequest,
-      "code" | "count" | "color" | "store_history" | "allow_stdin"
+      "code" | "count" | "file" | "color" | "store_history" | "allow_stdin"
     >)
   | { readonly type: "interrupt"; readonly id: number }
   | { readonly type: "settle"; readonly id: number }

@@ -67,6 +67,7 @@ let latest = unread({
   id: 0,
   code: "",
   count: 0,
+  file: "",
   color: false,
   store_history: false,
   allow_stdin: false,
@@ -83,11 +84,11 @@ const current = (): Ran => owner() ?? latest;
 const emit = (event: Extract<Report, { type: "output" }>["event"]) =>
   channel.report({ type: "output", id: current().id, event });
 
-function unread({ id, code, count, color, allow_stdin }: RunCommand): Ran {
+function unread({ id, code, count, file, color, allow_stdin }: RunCommand): Ran {
   return {
     id,
     count,
-    label: `Cell [${count}]`,
+    label: file === "" ? `Cell [${count}]` : file,
     source: code,
     color,
     allowsInput: allow_stdin,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.conftest import eventually
 from tests.e2e.conftest import KERNEL
 from tests.e2e.notebook import (
     Notebook,
@@ -56,6 +57,23 @@ await bar.update(html`<b>100 %</b>`);"""
 FLOOD = """\
 for (let line = 0; line < 50_000; line++) console.log("x".repeat(99));  // more than a server takes in the time
 for (;;) console.log("x");"""
+
+CHART = """\
+const minutes = [{ bun: "bao", minutes: 12 }, { bun: "anpan", minutes: 18 }, { bun: "mantou", minutes: 15 }];
+await display({
+  $schema: "https://vega.github.io/schema/vega-lite/v5.json",
+  width: 300,
+  data: { values: minutes },
+  mark: { type: "bar", color: "#ff0000" },
+  encoding: { x: { field: "minutes", type: "quantitative" }, y: { field: "bun", type: "nominal" } },
+});"""
+
+RED_PIXELS = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let red = 0;
+  for (let at = 0; at < data.length; at += 4) red += data[at] > 250 && data[at + 1] < 5 && data[at + 2] < 5;
+  return red / (canvas.width * canvas.height);
+}"""
 
 STREAMING = """\
 console.log("rising");
@@ -211,6 +229,16 @@ def test_rows_are_shown_as_a_table(shared: Notebook) -> None:
     expect(table.locator("thead th")).to_have_text(["", "bun", "price"])
     expect(table.locator("tbody td")).to_have_text(["bao", "3", "<anpan>", "2.5"])
     assert float(table.locator("tbody tr").first.evaluate("row => row.getBoundingClientRect().height")) > 10
+
+
+def test_a_vega_lite_specification_is_drawn(shared: Notebook, screenshots: Path) -> None:
+    cell = shared.run(CHART)
+    canvas = output(cell).locator("canvas")
+    expect(canvas).to_be_visible()
+    assert eventually(lambda: 0.1 < canvas.evaluate(RED_PIXELS) < 0.9)
+    if os.environ.get("E2E_SCREENSHOTS"):
+        cell.scroll_into_view_if_needed()
+        shared.page.screenshot(path=screenshots / "chart.png")
 
 
 # -- what is stopped --------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.integration.kernels import ANSI, Notebook, errors, text
@@ -98,6 +100,19 @@ def test_files_and_packages_of_the_sandbox_can_be_imported(notebook: Notebook) -
         "import four from './text.txt' with { type: 'text' };\n"
         "[tiny, two, data.three, four].join('')"
     ) == ('"1234"')
+
+
+@pytest.mark.parametrize("cell", ["await display(chart);", "chart"])
+def test_a_vega_lite_specification_is_a_chart(notebook: Notebook, cell: str) -> None:
+    spec = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "data": {"values": [{"bun": "bao", "minutes": 12}]},
+        "mark": "bar",
+    }
+    _, published = notebook.run(f"const chart = {json.dumps(spec)}; {cell}")
+    (data,) = (m.content["data"] for m in published)
+    assert data["application/vnd.vegalite.v5+json"] == spec
+    assert "vega-lite" in data["text/plain"]  # for front ends that draw none
 
 
 def test_elements_without_react_are_html(notebook: Notebook) -> None:

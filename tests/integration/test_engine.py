@@ -16,7 +16,7 @@ import pytest
 
 from bun_sandbox_kernel import image
 from bun_sandbox_kernel.engines import Tcp, Unix
-from bun_sandbox_kernel.engines.docker import DockerEngine, DockerSandbox
+from bun_sandbox_kernel.engines.docker import DockerEngine
 from bun_sandbox_kernel.engines.docker_api import connect
 from bun_sandbox_kernel.engines.docker_spec import container_spec
 from bun_sandbox_kernel.errors import SandboxError
@@ -25,16 +25,7 @@ from bun_sandbox_kernel.policy import SandboxPolicy
 from bun_sandbox_kernel.session import Session
 from bun_sandbox_kernel.transport import HttpClient
 from bun_sandbox_kernel.wire import End, Hello, Result
-from tests.conftest import eventually, sandboxes_of
-
-
-@contextmanager
-def started(engine: DockerEngine, policy: SandboxPolicy | None = None) -> Iterator[DockerSandbox]:
-    sandbox = engine.start(policy or SandboxPolicy(), lambda _: None)
-    try:
-        yield sandbox
-    finally:
-        sandbox.stop()
+from tests.conftest import eventually, sandboxes_of, started
 
 
 async def value(session: Session, code: str) -> str:

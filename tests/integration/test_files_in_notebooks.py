@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -209,7 +210,8 @@ def test_a_program_of_the_notebook_s_folder_runs_and_leaves_its_variables(notebo
     assert "lib.ts of the notebook's folder" in said(notebook, "%run lib.ts")
     assert notebook.value("total") == "42"
     reply, _ = notebook.run("fail()", stop_on_error=False)
-    assert re.search(r"fail, Cell \[\d+\], line 4", ANSI.sub("", "\n".join(reply["traceback"])))
+    assert traced(reply)[1:3] == ["    at fail, lib.ts, line 4", "     3 | function fail() {"]
+    assert re.fullmatch(r"    at Cell \[\d+\], line 1", traced(reply)[-1])
 
 
 def test_a_program_of_the_sandbox_runs_where_the_notebook_s_folder_has_none(notebook: Notebook, folder: Path) -> None:
@@ -227,7 +229,18 @@ def test_a_program_that_fails_ends_the_cell_with_its_error(notebook: Notebook, f
     (folder / "bad.ts").write_text("\n\nnull.x\n")
     reply, _ = notebook.run("%run bad.ts", stop_on_error=False)
     assert reply["ename"] == "TypeError"
-    assert "line 3" in ANSI.sub("", "\n".join(reply["traceback"]))
+    assert traced(reply)[1] == "    at bad.ts, line 3"
+
+
+def test_a_program_that_cannot_be_read_is_pointed_at_in_its_file(notebook: Notebook, folder: Path) -> None:
+    (folder / "two words.ts").write_text("\nlet x = ;\n")
+    reply, _ = notebook.run("%run 'two words.ts'", stop_on_error=False)
+    assert reply["ename"] == "SyntaxError"
+    assert traced(reply)[1] == "    at two words.ts, line 2"
+
+
+def traced(reply: dict[str, Any]) -> list[str]:
+    return [line for entry in reply["traceback"] for line in ANSI.sub("", entry).split("\n")]
 
 
 def test_a_program_takes_the_place_of_the_cell(notebook: Notebook, folder: Path) -> None:

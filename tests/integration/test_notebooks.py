@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 from bun_sandbox_kernel.engines.docker import DockerEngine
-from tests.integration.kernels import SECONDS, install_spec
+from bun_sandbox_kernel.views import DATA
+from tests.integration.kernels import SECONDS, Notebook, install_spec
+from tests.integration.test_stats import Live
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 FAILS = "raises-exception"
@@ -126,6 +129,36 @@ def test_a_table_is_data_for_tools_too(execute: Execute) -> None:
     mime = "application/vnd.dataresource+json"
     tables = [output.data[mime] for output in execute(rich()).outputs if mime in output.get("data", {})]
     assert [len(table["data"]) for table in tables] == [5, 2, 3]
+
+
+# -- what the kernel itself shows -------------------------------------------------------------------------------------
+
+
+def test_the_page_of_a_notebook_that_looks_at_its_sandbox_says_what_it_saw(execute: Execute, tmp_path: Path) -> None:
+    path = tmp_path / "looks.ipynb"
+    sources = ["%sandbox_stats", "%sandbox_health", "%sandbox_stats --cells 5", "%sandbox_stats --live", "%vars"]
+    cells = [nbformat.v4.new_code_cell(source) for source in ["const bun = 'bao'", *sources]]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    notebook = execute(path)
+    page = re.sub(r"<[^>]+>", " ", html.unescape(notebook.shown))
+    for cell in notebook.cells[1:]:
+        (bundle,) = (output.data for output in cell.outputs if DATA in output.data)
+        assert "<table" in bundle["text/html"]
+        said = re.sub(r"\x1b\[[0-9;]*m|[█░]", "", bundle["text/plain"]).replace("FULL", "full")
+        assert [word for word in said.split() if word not in page] == []
+    assert notebook.shown.count("<table") == len(sources)
+
+
+def test_the_last_picture_of_a_saved_notebook_is_on_its_page(fresh: Notebook) -> None:
+    data = Live(fresh).next()["content"]["data"]
+    cell = nbformat.v4.new_code_cell("%sandbox_stats --live", outputs=[nbformat.v4.new_output("display_data", data)])
+    page, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    shown = page[page.index("<main") :]
+    assert re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', shown) == re.findall(
+        r"base64,([^\"]+)", data["text/html"]
+    )
+    assert len(re.findall(r"<tr>.*?<img .*?</tr>", shown)) == 4
+    assert "As of" in shown
 
 
 def rich() -> Path:

@@ -11,6 +11,8 @@ from bun_sandbox_kernel.views import DATA
 from tests.conftest import eventually, sandboxes_of
 from tests.integration.kernels import ANSI, Notebook, kernel, printed, refused, shown
 
+LIMITS = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}"
+
 # -- variables --------------------------------------------------------------------------------------------------------
 
 
@@ -98,6 +100,8 @@ def test_health_shows_every_line_of_the_self_check(notebook: Notebook) -> None:
     assert {"user", "seccomp", "root", "memory", "pids", "network", "devices"} <= set(lines)
     assert all(check["status"] == "ok" for check in sections["Limits, as found inside"])
     assert sandboxes(notebook)[0] in sections["Sandbox"][0]["text"]
+    image = inspected(sandboxes(notebook)[0], "{{.Config.Image}} ({{.Image}}")
+    assert sections["Sandbox"][2]["text"] == f"image {image[: image.index('sha256:') + len('sha256:') + 12]})"
     assert any(check["text"].startswith("engine: Docker") for check in sections["Engine and installation"])
     assert "✓</b>" in data["text/html"]
     assert "✓" in data["text/plain"]
@@ -146,7 +150,7 @@ def test_memory_processor_and_processes_change_while_the_sandbox_runs(fresh: Not
     assert "384m" in text
     assert sandboxes(fresh) == before
     assert fresh.value("kept") == "1"
-    facts = inspected(before[0])
+    facts = inspected(before[0], LIMITS)
     assert facts == f"{384 << 20} {384 << 20} 1000000000 70"
     reply, _ = fresh.run("const all = []; for (;;) all.push(new Uint8Array(1 << 20).fill(1))", stop_on_error=False)
     assert reply["evalue"].startswith("memory limit 384 MB reached")
@@ -205,7 +209,6 @@ def test_a_limit_that_makes_no_sense_is_refused_and_changes_nothing(
     assert printed(notebook.run("%sandbox_limits")[1]) == before
 
 
-def inspected(container: str) -> str:
-    template = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}"
+def inspected(container: str, template: str) -> str:
     command = ["docker", "inspect", "--format", template, container]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

@@ -5,33 +5,23 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bun_sandbox_kernel.engines.docker import DockerEngine, DockerSandbox
+from bun_sandbox_kernel.engines.docker import DockerEngine
 from bun_sandbox_kernel.engines.docker_api import connect
 from bun_sandbox_kernel.engines.docker_package import PackageApi, package_client
 from bun_sandbox_kernel.errors import SandboxDied
 from bun_sandbox_kernel.policy import MIB, SandboxPolicy
 from bun_sandbox_kernel.views.mime import DATA
-from tests.conftest import eventually, sandboxes_of
+from tests.conftest import eventually, sandboxes_of, started
 from tests.integration.kernels import SECONDS, Message, Notebook, errors, kernel, text
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SPIN = "setInterval(() => { const end = Date.now() + 80; while (Date.now() < end); }, 100)"
-
-
-@contextmanager
-def started(engine: DockerEngine, policy: SandboxPolicy) -> Iterator[DockerSandbox]:
-    sandbox = engine.start(policy, lambda _: None)
-    try:
-        yield sandbox
-    finally:
-        sandbox.stop()
 
 
 def displays(published: list[Message]) -> list[dict[str, Any]]:

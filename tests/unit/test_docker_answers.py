@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bun_sandbox_kernel.engines.docker_answers import log_text, stats_of
+from bun_sandbox_kernel.engines.docker_answers import image_of, log_text, stats_of
 from bun_sandbox_kernel.errors import EngineError, SandboxDied
 
 V1: dict[str, Any] = {  # Docker 20.10.24, without a network, 5 MiB in /tmp
@@ -102,6 +102,14 @@ def test_an_answer_without_a_part_is_an_error_of_the_engine(missing: str) -> Non
     del answer[missing]
     with pytest.raises(EngineError):
         stats_of(answer)
+
+
+def test_an_image_is_named_with_the_digest_that_a_registry_knows_or_else_with_its_id() -> None:
+    container = {"Image": "sha256:0123456789abcdef", "Config": {"Image": "bun-sandbox:1"}}
+    assert image_of(container, {"RepoDigests": []}) == "bun-sandbox:1 (sha256:0123456789ab)"
+    assert image_of(container, {"RepoDigests": None}) == "bun-sandbox:1 (sha256:0123456789ab)"
+    pulled = {"RepoDigests": ["registry:5000/bun-sandbox@sha256:fedcba9876543210"]}
+    assert image_of(container, pulled) == "bun-sandbox:1 (sha256:fedcba987654)"
 
 
 def test_a_log_comes_in_frames() -> None:

@@ -14,6 +14,7 @@ export function executeRequest(fields: Body): ExecuteRequest {
     session: name(fields, "session"),
     execution: name(fields, "execution") || crypto.randomUUID(),
     count: wholeNumber(fields, "count", 1),
+    file: optionalText(fields, "file") ?? "",
     color: flag(fields, "color"),
     timeout_ms: wholeNumber(fields, "timeout_ms", 0),
     store_history: flag(fields, "store_history"),

@@ -1,7 +1,7 @@
 /**
  * A thrown value → ename, evalue and a traceback that points at the user's own lines.
  *
- * Frames of cells read `Cell [3], line 4`; frames of files and packages stay as they are; ours are hidden.
+ * Frames of cells read `Cell [3], line 4`, those of a file that was run as one `lib.ts, line 4`; frames of files and packages stay as they are; ours are hidden.
  */
 import { dirname, resolve } from "node:path";
 import { CellSyntaxError, type Position } from "../cell.ts";
@@ -10,7 +10,7 @@ import type { ErrorEvent } from "../wire.ts";
 
 /** What is known of a cell that ran: its name, its text, and the way back from a position in its module. */
 export type CellSource = {
-  /** As the user knows it: `Cell [3]`. */
+  /** As the user knows it: `Cell [3]`, or the name of a file. */
   readonly label: string;
   readonly source: string;
   readonly original: (generated: Position) => Position | null;
