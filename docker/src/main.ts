@@ -9,10 +9,11 @@ import { Lifeline } from "./supervisor/lifeline.ts";
 import { hide } from "./hidden.ts";
 import { Homes } from "./supervisor/homes.ts";
 import { logExecutions } from "./supervisor/log.ts";
+import { workersFor } from "./supervisor/place.ts";
 import { readLimits } from "./supervisor/selfcheck.ts";
 import { readSettings } from "./supervisor/settings.ts";
 import { type Handler, Server } from "./server.ts";
-import { Workers, workersFor } from "./workers.ts";
+import { Workers } from "./workers.ts";
 
 const OF_HEALTH = ["/health", "/health/live", "/health/ready", "/metrics"];
 const IDLE_S = 10;

@@ -62,9 +62,10 @@ export class Notebook {
   async restart(): Promise<void> {
     this.repl.interrupt();
     await until(() => !this.repl.busy);
-    const { restarts } = this.repl;
+    const { succession } = this.repl;
+    const { restarts } = succession;
     await this.run("process.kill(process.pid, 'SIGKILL')");
-    await until(() => this.repl.restarts > restarts && this.repl.ready);
+    await until(() => succession.restarts > restarts && succession.isReady);
   }
 
   /** The text of a cell's result. */

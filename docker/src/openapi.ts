@@ -4,6 +4,14 @@
  */
 import { OF_SESSIONS } from "./openapi/links.ts";
 import {
+  BAD_REQUEST,
+  SHARED_REFUSALS,
+  NO_SESSION,
+  BUSY,
+  TOO_MANY,
+  FILE_REFUSALS,
+} from "./openapi/refusals.ts";
+import {
   type Schema,
   ref,
   json,
@@ -23,23 +31,6 @@ import {
   STATUS,
   schemas,
 } from "./openapi/schemas.ts";
-
-const BAD_REQUEST = refused("Not JSON in UTF-8, or a field of the wrong type.");
-const SHARED_REFUSALS = {
-  "400": BAD_REQUEST,
-  "401": refused("No secret, or a wrong one."),
-  "408": refused("The body took longer than 10 s to come."),
-  "413": refused("The body has more than 1 MiB."),
-  "500": refused("A fault of the supervisor."),
-};
-const NO_SESSION = { "404": refused("There is no session of that name.") };
-const BUSY = { "409": refused("It runs something already.") };
-const TOO_MANY = {
-  "429": {
-    ...refused("Too many wait or are open; ask again later."),
-    headers: { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } },
-  },
-};
 
 const operation = (operationId: string, summary: string, body: Schema, answer: Schema, refusals: object) => ({
   post: {
@@ -78,12 +69,6 @@ const PATH = query(
   { minLength: 1, pattern: `^${NAME}(?:/${NAME})*$` },
   true,
 );
-const FILE_REFUSALS = {
-  "400": refused("A path that does not lead down from the folder, or not to a file."),
-  "401": SHARED_REFUSALS["401"],
-  "404": refused("There is no such session, folder or file."),
-  "500": SHARED_REFUSALS["500"],
-};
 const UNREADY = (schema: Schema) => ({
   "200": described("Ready.", schema),
   "503": described("The first worker is on its way up.", schema),

@@ -7,7 +7,6 @@ import type { ExitStatus } from "./supervisor/child.ts";
 import { describeEnd, type Limits } from "./supervisor/ending.ts";
 import { Execution } from "./supervisor/execution.ts";
 import { breakLeftovers, climb } from "./supervisor/ladder.ts";
-import type { Usage } from "./supervisor/linux.ts";
 import { Questions } from "./supervisor/questions.ts";
 import { ALONE, type Company, type Ending, Succession } from "./supervisor/succession.ts";
 import type {
@@ -32,7 +31,7 @@ const MAX_INPUTS = 100;
 const REMEMBERED = 200;
 
 export class Repl {
-  readonly #workers: Succession;
+  readonly succession: Succession;
   #nextId = 1;
   #current: Execution | null = null;
   #last: Execution | null = null;
@@ -47,40 +46,11 @@ export class Repl {
     readonly late: (event: LateEvent) => void,
     company: Company = ALONE,
   ) {
-    this.#workers = new Succession(environment, company, {
+    this.succession = new Succession(environment, company, {
       printed: (name, cell, bytes) => this.#owner(cell)?.print(name, bytes),
       reported: (report) => this.#reported(report),
       exited: (ending) => this.#exited(ending),
     });
-  }
-
-  get ready(): boolean {
-    return this.#workers.isReady;
-  }
-
-  /** Whether the latest worker could not start. */
-  get isFailing(): boolean {
-    return this.#workers.isFailing;
-  }
-
-  /** Rejects never: a worker that cannot start is tried again. */
-  get whenReady(): Promise<void> {
-    return this.#workers.whenReady;
-  }
-
-  /** Workers that have ended before somebody wanted it. */
-  get restarts(): number {
-    return this.#workers.restarts;
-  }
-
-  /** The worker's process, 0 between two of them. */
-  get pid(): number {
-    return this.#workers.pid;
-  }
-
-  /** Of the worker and what it has started. */
-  get usage(): Usage {
-    return this.#workers.usage;
   }
 
   get busy(): boolean {
@@ -100,7 +70,7 @@ export class Repl {
   }
 
   #runWhenReady(execution: Execution): void {
-    void this.#workers.whenReady.then(() => {
+    void this.succession.whenReady.then(() => {
       if (execution.done) return;
       execution.tries++;
       const { request } = execution;
@@ -108,7 +78,7 @@ export class Repl {
       const { code, count, file, color, store_history, allow_stdin } = request;
       const what = { code, count, file, color, store_history, allow_stdin };
       const run: Command = { type: "run", id: execution.id, ...what };
-      const { child } = this.#workers;
+      const { child } = this.succession;
       child?.send(run);
       if (child !== null && this.#last?.stop != null) breakLeftovers(child, execution, run);
     });
@@ -118,27 +88,18 @@ export class Repl {
     return this.#current?.name === execution;
   }
 
-  get isEndingForMemory(): boolean {
-    return this.#workers.isEndingForMemory;
-  }
-
-  /** Ends the worker, whose memory has reached a limit. */
-  endForMemory(limitBytes: number): void {
-    this.#workers.endForMemory(limitBytes);
-  }
-
   /** Ends the running cell, if there is one: politely first, so that the session's variables survive. */
   interrupt(reason: "interrupted" | "timeout" = "interrupted"): boolean {
     const execution = this.#current;
     if (execution === null) return false;
     if (execution.stop !== null) return true;
     execution.stop = reason;
-    if (!this.#workers.isReady) {
+    if (!this.succession.isReady) {
       // Nothing of the cell has run yet, and a worker on its way up would die of the signal.
       this.#finish(execution, reason, "kept");
       return true;
     }
-    const { child } = this.#workers;
+    const { child } = this.succession;
     if (child === null) return true;
     climb(child, execution, () => this.#settle(execution));
     return true;
@@ -157,7 +118,7 @@ export class Repl {
   /** Ends whatever runs, and forgets all variables. */
   end(): void {
     if (this.#current === null) this.#replace();
-    else this.#workers.end();
+    else this.succession.end();
   }
 
   /** Hands the running cell what was typed for it; false when it waits for no such input. */
@@ -165,16 +126,16 @@ export class Repl {
     const input = this.#current?.inputs.get(id);
     if (input === undefined) return false;
     this.#current?.inputs.delete(id);
-    if (input.blocking) this.#workers.child?.answerInput({ id, value, interrupted: false });
-    else this.#workers.child?.send({ type: "input", id, value });
+    if (input.blocking) this.succession.child?.answerInput({ id, value, interrupted: false });
+    else this.succession.child?.send({ type: "input", id, value });
     return true;
   }
 
   /** @throws {Busy} when the worker does not answer, since a cell holds it. */
   async ask(question: Question): Promise<Answer> {
-    await this.#workers.whenReady;
+    await this.succession.whenReady;
     const answer = await this.#questions.ask((id) =>
-      this.#workers.child?.send({ type: "ask", id, question }),
+      this.succession.child?.send({ type: "ask", id, question }),
     );
     if (answer?.about !== question.about) throw new Busy("the worker is running a cell");
     return answer;
@@ -185,11 +146,11 @@ export class Repl {
       this.late({ type: "late", execution, event });
     const { maxOutputBytes } = this.limits;
     const id = this.#nextId++;
-    const execution = new Execution(id, request, maxOutputBytes, this.usage, emit, late, finished);
+    const execution = new Execution(id, request, maxOutputBytes, this.succession.usage, emit, late, finished);
     this.#executions.set(id, execution);
     this.#executions.delete(id - REMEMBERED);
     this.#current = execution;
-    this.#workers.beginCell();
+    this.succession.beginCell();
     return execution;
   }
 
@@ -199,7 +160,7 @@ export class Repl {
       execution.timers.push(setTimeout(() => this.interrupt("timeout"), Math.min(...limits)));
     execution.timers.push(
       setInterval(() => {
-        const { memoryBytes } = this.#workers.look(this.limits.maxMemoryBytes);
+        const { memoryBytes } = this.succession.look(this.limits.maxMemoryBytes);
         execution.peakMemoryBytes = Math.max(execution.peakMemoryBytes, memoryBytes);
       }, MEMORY_WATCH_MS),
     );
@@ -231,7 +192,7 @@ export class Repl {
         break;
       }
       case "done":
-        if (execution === null || execution.id !== report.id) this.#workers.end();
+        if (execution === null || execution.id !== report.id) this.succession.end();
         else if (execution.stop !== null) this.#settle(execution);
         else this.#finish(execution, execution.stop ?? report.outcome, "kept");
         break;
@@ -248,7 +209,7 @@ export class Repl {
   /** A signal that was sent for one cell must not meet the next one. */
   #settle(execution: Execution): void {
     execution.settling = this.#nextId++;
-    this.#workers.child?.send({ type: "settle", id: execution.settling });
+    this.succession.child?.send({ type: "settle", id: execution.settling });
   }
 
   #exited(ending: Ending): void {
@@ -269,7 +230,7 @@ export class Repl {
 
   #replace(): void {
     this.#questions.drop();
-    this.#workers.replace();
+    this.succession.replace();
   }
 
   #finish(
@@ -281,7 +242,7 @@ export class Repl {
   ): void {
     for (const timer of execution.timers) clearTimeout(timer);
     execution.tellDropped();
-    const { usage } = this;
+    const { usage } = this.succession;
     execution.done = true;
     this.#current = null;
     this.#last = execution;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Client, refusal } from "./client.harness.ts";
 import { until } from "./notebook.harness.ts";
 import { Homes } from "./supervisor/homes.ts";
-import { workersFor } from "./workers.ts";
+import { workersFor } from "./supervisor/place.ts";
 
 const HANGS = "await new Promise(() => {})";
 

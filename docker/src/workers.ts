@@ -10,7 +10,8 @@ import { Files } from "./supervisor/files.ts";
 import type { Homes } from "./supervisor/homes.ts";
 import { HttpError } from "./supervisor/http.ts";
 import { Memory } from "./supervisor/memory.ts";
-import type { Company } from "./supervisor/succession.ts";
+import { Place } from "./supervisor/place.ts";
+import type { Company, Succession } from "./supervisor/succession.ts";
 import type { Event, ExecuteRequest, LateEvent } from "./wire.ts";
 
 /** So many executions may wait for a worker; a client is better off asking again than waiting behind more. */
@@ -18,11 +19,6 @@ const MAX_WAITING = 32;
 const RETRY_AFTER_S = 1;
 /** A session that nobody has used for so long ends, and its worker is free for others. */
 const SESSION_IDLE_MS = 600_000;
-/** What a worker and a small program in it take; a large one is ended at the limit, like everywhere. */
-const WORKER_BYTES = 64 << 20;
-/** A worker that waits has five threads. */
-const WORKER_PIDS = 12;
-const MAX_WORKERS = 8;
 const KERNELS_FOLDER = "/sandbox/code";
 
 export type Options = {
@@ -34,41 +30,8 @@ export type Options = {
   readonly homes: Homes | null;
 };
 
-/** Pure: how many workers a sandbox has room for, by the limits of its control group; null for none. */
-export function workersFor(limits: {
-  readonly memory_bytes: number | null;
-  readonly pids: number | null;
-}): number {
-  const room = Math.min(
-    (limits.memory_bytes ?? Infinity) / WORKER_BYTES,
-    (limits.pids ?? Infinity) / WORKER_PIDS,
-  );
-  return Math.max(2, Math.min(MAX_WORKERS, Math.floor(room)));
-}
-
 /** Which executions a request means: all that run where it names none. */
 export type Address = { readonly session: string | null; readonly execution: string };
-
-/** Where one worker after the other lives. */
-class Place {
-  readonly repl: Repl;
-  session: string | null = null;
-  /** By an execution without a session. */
-  isTaken = false;
-  /** When the session was used last, or the execution began. */
-  since = 0;
-
-  constructor(
-    readonly name: string,
-    makeRepl: (place: Place) => Repl,
-  ) {
-    this.repl = makeRepl(this);
-  }
-
-  get isFree(): boolean {
-    return this.session === null && !this.isTaken && !this.repl.busy;
-  }
-}
 
 export class Workers {
   readonly #places: Place[] = [];
@@ -90,7 +53,7 @@ export class Workers {
   /** Where many are served: whether code that comes is run soon, be it by a worker that has yet to follow another. */
   get isReady(): boolean {
     const isUp = this.isShared && this.#hasBeenReady;
-    return this.#repls.some(({ ready, isFailing }) => ready || (isUp && !isFailing));
+    return this.#successions.some(({ isReady, isFailing }) => isReady || (isUp && !isFailing));
   }
 
   get limits(): Limits {
@@ -109,7 +72,7 @@ export class Workers {
       running: repls.filter(({ busy }) => busy).length,
       waiting: this.#waiting.length,
       sessions: this.#places.filter(({ session }) => session !== null).length,
-      restarts: repls.reduce((sum, { restarts }) => sum + restarts, 0),
+      restarts: this.#successions.reduce((sum, { restarts }) => sum + restarts, 0),
       rejected: this.#rejected,
     };
   }
@@ -179,12 +142,16 @@ export class Workers {
     return this.#places.map(({ repl }) => repl);
   }
 
+  get #successions(): Succession[] {
+    return this.#repls.map(({ succession }) => succession);
+  }
+
   /** One after the other, so that the first is ready soonest. */
   async #grow(): Promise<void> {
     for (let number = 1; number <= this.options.count; number++) {
       const place = new Place(`worker-${number}`, (self) => this.#newRepl(self));
       this.#places.push(place);
-      await place.repl.whenReady;
+      await place.repl.succession.whenReady;
       this.#hasBeenReady = true;
       this.#serve();
     }
@@ -193,7 +160,10 @@ export class Workers {
   #newRepl(place: Place): Repl {
     const { limits, environment, late, homes } = this.options;
     const company: Company = {
-      neighbours: () => this.#repls.map(({ pid }) => pid).filter((pid) => pid > 0 && pid !== place.repl.pid),
+      neighbours: () => {
+        const own = place.repl.succession.pid;
+        return this.#successions.map(({ pid }) => pid).filter((pid) => pid > 0 && pid !== own);
+      },
       memory: this.#memory,
       beforeStart: () => {
         if (place.session === null) homes?.renew(place.name, this.#oldestBeside(place));
@@ -204,7 +174,7 @@ export class Workers {
 
   #free(): Place | undefined {
     const free = this.#places.filter(({ isFree }) => isFree);
-    return free.find(({ repl }) => repl.ready) ?? free[0];
+    return free.find(({ repl }) => repl.succession.isReady) ?? free[0];
   }
 
   /** @throws {HttpError} where too many wait already. */
@@ -276,9 +246,10 @@ export class Workers {
   }
 
   #endLargest(limitBytes: number): void {
-    if (this.#repls.some(({ isEndingForMemory }) => isEndingForMemory)) return;
-    const sizes = this.#repls.map((repl) => ({ repl, bytes: repl.usage.memoryBytes }));
-    sizes.toSorted((one, other) => other.bytes - one.bytes)[0]?.repl.endForMemory(limitBytes);
+    const all = this.#successions;
+    if (all.some(({ isEndingForMemory }) => isEndingForMemory)) return;
+    const sizes = all.map((worker) => ({ worker, bytes: worker.usage.memoryBytes }));
+    sizes.toSorted((one, other) => other.bytes - one.bytes)[0]?.worker.endForMemory(limitBytes);
   }
 
   /** When the oldest execution beside a place began; now where none runs. */
