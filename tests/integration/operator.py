@@ -46,7 +46,7 @@ def compose() -> str:
 
 def inspect() -> Any:
     """Return the engine's description of the container."""
-    return json.loads(lawful(f"docker inspect {NAME}"))[0]
+    return json.loads(lawful(f"docker container inspect {NAME}"))[0]
 
 
 def health() -> dict[str, Any] | None:
