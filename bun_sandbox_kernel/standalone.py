@@ -35,20 +35,22 @@ SECCOMP = (
     "Start it once with BUN_SANDBOX_SECCOMP=unconfined: if it comes up then, allow what it needs in "
     "seccomp-profile.json, and keep the filter."
 )
+PROCESSES = (
+    "Take nproc out of its ulimits: Linux counts that for all sandboxes of the machine together, and pids_limit bounds "
+    "this one alone."
+)
 PERMISSIONS = (
     f"User {SandboxPolicy.uid} must be able to read the files that are named: in an image of your own, "
     f"`COPY --chown={SandboxPolicy.uid}:{SandboxPolicy.uid}`; for a mounted file, `chmod o+r`."
 )
 _CAUSES = (
     (r"already allocated|already in use", "Free the ports that are named above, then `docker start bun-sandbox`."),
-    (
-        r"permission denied|EACCES",
-        PERMISSIONS,
-    ),
+    (r"resource temporarily unavailable|EAGAIN", PROCESSES),
+    (r"permission denied|EACCES", PERMISSIONS),
+    (r"; (?:give|write) ", "Correct the setting, then `docker compose up -d`."),
     (r"operation not permitted|EPERM|function not implemented|ENOSYS", SECCOMP),
     (r"cannot allocate memory|out of memory|ENOMEM", MEMORY),
     (r"no such file|exec format|not found", "Build the image again with `bun-sandbox image build --force`."),
-    (r"; (?:give|write) ", "Correct the setting, then `docker compose up -d`."),
 )
 """What the engine or the container said → what to do; the first that fits."""
 
