@@ -66,6 +66,16 @@ def base() -> Iterator[str]:
     DockerEngine().ensure_image(lambda _: None)
 
 
+def test_the_command_of_the_page_starts_a_container_with_every_limit() -> None:
+    page = (DOCKER / "README.md").read_text("utf-8")
+    lawful(f"docker run -d{page.partition('docker run -d')[2].partition('```')[0]}")
+    await_health()
+    assert json.loads(lawful(CURL))["stdout"] == "Hello from sandbox!\n"
+    held = self_check()
+    assert (held["memory_bytes"], held["swap_bytes"], held["pids"]) == (256 << 20, 0, 50)
+    assert all("noexec" in mount["options"] for mount in held["mounts"] if mount["path"] in {"/tmp", "/sandbox/code"})
+
+
 def edited(folder: Path, settings: str) -> str:
     """Return the command of compose with the file as it is after somebody has put these settings in."""
     file = yaml.safe_load((DOCKER / "docker-compose.yml").read_text("utf-8"))
