@@ -58,9 +58,9 @@ def health() -> dict[str, Any] | None:
         return None
 
 
-def await_health(seconds: float = 30) -> dict[str, Any]:
+def await_health() -> dict[str, Any]:
     """Return the health of a container on its way up."""
-    assert eventually(lambda: health() is not None, seconds), sh(f"docker logs {NAME}").stdout
+    assert eventually(lambda: health() is not None), sh(f"docker logs {NAME}").stdout
     found = health()
     assert found is not None
     return found

@@ -211,8 +211,8 @@ def test_more_ulimits_are_taken(tmp_path: Path) -> None:
         one["Name"]: (one["Soft"], one["Hard"]) for one in up(f"ulimits: {limits}", tmp_path)["HostConfig"]["Ulimits"]
     }
     assert found == {"nproc": (50, 50), "nofile": (1024, 2048), "fsize": (104857600, 104857600)}
-    await_health(120)  # where other sandboxes have taken those processes, it starts again and again
-    assert execute("await Bun.$`/usr/local/bin/bun --version`.text()")["outcome"] == "ok"
+    # Where other sandboxes have taken those processes, it starts again and again until they have gone.
+    assert eventually(_executes, 120)
 
 
 def test_the_environment_reaches_the_sandbox(tmp_path: Path) -> None:
@@ -255,3 +255,10 @@ def _only_to(secret: str) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401"):
         execute("1")
     assert execute("1", Authorization=f"Bearer {secret}")["outcome"] == "ok"
+
+
+def _executes() -> bool:
+    try:
+        return bool(execute("1 + 1")["outcome"] == "ok")
+    except OSError:
+        return False
