@@ -43,7 +43,7 @@ check: $(VENV)/.done docker/node_modules/.done ## Lint, and type-check both lang
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/hadolint docker/Dockerfile
-	$(BIN)/shellcheck scripts/*.sh .ci/run
+	$(BIN)/shellcheck scripts/*.sh docker/scripts/*.sh .ci/run
 	npm --prefix docker run --silent check
 
 test: setup ## Run every test: pure ones, real engine, real browser where there is one

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import image, kernelspec
+from . import image, kernelspec, standalone
 from .admin import AdminPolicy
 from .checks import Check
 from .engines import EngineInfo
@@ -37,6 +37,7 @@ def examine(engine: DockerEngine) -> Iterator[Check]:
         yield check_runc(info)
         yield check_limits(limits)
         yield _check_image(engine)
+        yield from standalone.examine()
     yield _check_kernelspec()
 
 

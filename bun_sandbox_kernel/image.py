@@ -29,6 +29,7 @@ from .policy import SandboxPolicy
 from .resources import DOCKER_CONTEXT
 
 REPOSITORY = "bun-sandbox"
+BASE_REPOSITORY = f"{REPOSITORY}-base"
 _CONTEXT_FILES = ("Dockerfile", "package.json", "package-lock.json")
 _BUN_PACKAGES = {"x86_64": "@oven/bun-linux-x64", "aarch64": "@oven/bun-linux-aarch64"}
 _C_LIBRARY = ("libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2")
@@ -126,7 +127,7 @@ def bun_package(machine: str | None = None) -> Package:
 def base_reference() -> str:
     """Return the full name of the base image that is made here, for example ``bun-sandbox-base:1.4.5-1a2b3c4d``."""
     digest = hashlib.sha256(" ".join((*_C_LIBRARY, *_OF_ADD_ONS)).encode()).hexdigest()
-    return f"{REPOSITORY}-base:{bun_package().version}-{digest[:8]}"
+    return f"{BASE_REPOSITORY}:{bun_package().version}-{digest[:8]}"
 
 
 def base_archive(report: Report) -> io.BytesIO:

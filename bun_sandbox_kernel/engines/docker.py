@@ -24,7 +24,7 @@ from . import Endpoint, EngineInfo, Measured, Report, Stats, Tcp, Unix, docker_v
 from .docker_answers import image_of
 from .docker_api import Api, Found, ImageMissing, connect, gone
 from .docker_package import package_client, translated
-from .docker_spec import LABEL, NETWORK, PORTS, container_spec, resources, volume_of
+from .docker_spec import LABEL, NETWORK, NETWORK_OPTIONS, PORTS, container_spec, resources, volume_of
 from .socket_folder import SocketFolder
 
 _LAST_WORDS_SECONDS = 2.0
@@ -238,15 +238,7 @@ def _ensure_network() -> None:
     with translated():
         if any(found["Name"] == NETWORK for found in client.networks(names=[NETWORK])):
             return
-        client.create_network(
-            NETWORK,
-            driver="bridge",
-            labels={LABEL: __version__},
-            options={
-                "com.docker.network.bridge.enable_ip_masquerade": "false",
-                "com.docker.network.bridge.enable_icc": "false",
-            },
-        )
+        client.create_network(NETWORK, driver="bridge", labels={LABEL: __version__}, options=NETWORK_OPTIONS)
 
 
 def _explained(spec: Mapping[str, Any]) -> StartFailed:

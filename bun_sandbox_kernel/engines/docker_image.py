@@ -25,18 +25,20 @@ if TYPE_CHECKING:
 def ensure(client: APIClient, report: Report, policy: SandboxPolicy, *, rebuild: bool = False) -> str:
     """Return the name of the image for the policy, built first where it is missing.
 
+    The plain one is ``bun-sandbox:latest`` too, which docker/docker-compose.yml and docker/scripts/run-sandbox.sh run.
     Raises EngineUnavailable or ImageError.
     """
     name, plain = image.reference(policy), image.reference()
     with translated():
-        if exists(client, name) and not rebuild:
-            return name
-        if rebuild or not exists(client, plain):
-            base = _pulled_base(client, report) or _made_base(client, report)
-            _build(client, plain, image.context_archive(), report, {"BASE": base, "VERSION": __version__})
-        if name != plain:
-            named = " ".join(sorted(policy.image_packages))
-            _build(client, name, image.packages_archive(policy), report, {"BASE": plain, "PACKAGES": named})
+        if rebuild or not exists(client, name):
+            if rebuild or not exists(client, plain):
+                base = _pulled_base(client, report) or _made_base(client, report)
+                _build(client, plain, image.context_archive(), report, {"BASE": base, "VERSION": __version__})
+            if name != plain:
+                named = " ".join(sorted(policy.image_packages))
+                _build(client, name, image.packages_archive(policy), report, {"BASE": plain, "PACKAGES": named})
+        if name == plain:
+            client.tag(plain, image.REPOSITORY, "latest")
     return name
 
 
@@ -73,6 +75,7 @@ def _made_base(client: APIClient, report: Report) -> str:
     name = image.base_reference()
     if not exists(client, name):
         _build(client, name, image.base_archive(report), report, {})
+    client.tag(name, image.BASE_REPOSITORY, "latest")  # for those who build docker/ by hand without a hub
     return name
 
 

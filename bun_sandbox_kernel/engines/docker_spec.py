@@ -17,6 +17,12 @@ NOTEBOOK_FOLDER = "/notebook"
 """Where the notebook's folder is mounted, inside, if the policy says so."""
 NETWORK = "bun-sandbox"
 """A bridge without a way out, for engines whose sockets we cannot share."""
+NETWORK_OPTIONS = {
+    "com.docker.network.bridge.enable_ip_masquerade": "false",
+    "com.docker.network.bridge.enable_icc": "false",
+}
+NOBODY_ANSWERS = "127.0.0.1"
+"""In the place of name servers: the engine's own resolver may ask one on the host's loopback, which is a way out."""
 PORTS = ("9998/tcp", "9999/tcp")
 
 
@@ -84,7 +90,10 @@ def container_spec(
         "HostConfig": host,
     }
     if folder is None:
-        host["NetworkMode"] = NETWORK if policy.network == "none" else "bridge"
+        if policy.network == "none":
+            host |= {"NetworkMode": NETWORK, "Dns": [NOBODY_ANSWERS]}
+        else:
+            host["NetworkMode"] = "bridge"
         host["PortBindings"] = {port: [{"HostIp": "127.0.0.1", "HostPort": ""}] for port in PORTS}
         spec["ExposedPorts"] = {port: {} for port in PORTS}
     else:

@@ -11,7 +11,7 @@ import { Homes } from "./supervisor/homes.ts";
 import { logExecutions } from "./supervisor/log.ts";
 import { workersFor } from "./supervisor/place.ts";
 import { readLimits } from "./supervisor/selfcheck.ts";
-import { readSettings } from "./supervisor/settings.ts";
+import { readSettings, type Settings } from "./supervisor/settings.ts";
 import { type Handler, Server } from "./server.ts";
 import { Workers } from "./workers.ts";
 
@@ -20,7 +20,7 @@ const IDLE_S = 10;
 
 // Elsewhere the processes and the folders that it clears away are the machine's.
 if (process.pid !== 1) throw new Error("this is the first process of a sandbox, and runs nowhere else");
-const settings = readSettings(process.env);
+const settings = settingsOrEnd();
 hide();
 process.on("SIGTERM", () => process.exit(0));
 process.on("SIGINT", () => process.exit(0));
@@ -52,6 +52,16 @@ if (settings.socket === null) {
   Bun.serve(typed);
   // The folder around it is private to the kernel's user; the socket itself only has to let that user in.
   chmodSync(settings.socket, 0o666);
+}
+
+/** A setting that is wrong is one sentence in the log, and not a stack. */
+function settingsOrEnd(): Settings {
+  try {
+    return readSettings(process.env);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  }
 }
 
 /** A connection without a request is closed soon; a cell may take as long as it likes between two bytes. */

@@ -1,4 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describeEnd } from "./supervisor/ending.ts";
 import { Lines, LineTooLong, MAX_LINE } from "./supervisor/lines.ts";
 import { readReport } from "./supervisor/report.ts";
@@ -63,6 +66,21 @@ describe("settings", () => {
     ["MAX_MEMORY", "128 m"],
   ])("that are wrong are named: %s=%s", (name, value) => {
     expect(() => readSettings({ [name]: value })).toThrow(`${name} is "${value}"`);
+  });
+
+  test("take the secret from a file, without its last line break", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "secret-")), "secret");
+    writeFileSync(path, "s3cret\n");
+    expect(readSettings({ BUN_SANDBOX_SECRET_FILE: path }).secret).toBe("s3cret");
+    expect(readSettings({ BUN_SANDBOX_SECRET_FILE: path, BUN_SANDBOX_SECRET: "other" }).secret).toBe("other");
+  });
+
+  test("stop the start where the secret's file is empty or cannot be read", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "secret-")), "secret");
+    const start = () => readSettings({ BUN_SANDBOX_SECRET_FILE: path });
+    expect(start).toThrow(`BUN_SANDBOX_SECRET_FILE is "${path}", and it cannot be read`);
+    writeFileSync(path, "\n");
+    expect(start).toThrow(`BUN_SANDBOX_SECRET_FILE is "${path}", and it is empty`);
   });
 
   test("never hand the secret to the worker", () => {

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bun_sandbox_kernel.engines.docker import DockerEngine
+from tests.integration import operator
 from tests.integration.kernels import Notebook, kernel
 
 
@@ -31,3 +32,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(folder)
     yield folder
     os.chdir(before)
+
+
+@pytest.fixture
+def ports(engine: DockerEngine) -> Iterator[None]:
+    """Wait for the ports of the container that serves without a kernel; remove what the test has left on them."""
+    operator.require_ports()
+    yield
+    operator.remove()

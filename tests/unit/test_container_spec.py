@@ -64,6 +64,8 @@ def test_without_a_folder_ports_are_free_ones_of_the_loopback() -> None:
     assert set(host["PortBindings"]) == {"9998/tcp", "9999/tcp"}
     assert all(binding == [{"HostIp": "127.0.0.1", "HostPort": ""}] for binding in host["PortBindings"].values())
     assert "Binds" not in host
+    assert host["Dns"] == ["127.0.0.1"]
+    assert "Dns" not in spec(SandboxPolicy(network="internet"), folder=None)["HostConfig"]
 
 
 def test_secret_is_nowhere_but_in_the_environment() -> None:

@@ -1,4 +1,5 @@
-/** Pure: the environment of the container → the supervisor's settings. A wrong value stops the start, with its name. */
+/** The environment of the container → the supervisor's settings. A wrong value stops the start, with its name. */
+import { readFileSync } from "node:fs";
 import type { Limits } from "./ending.ts";
 import type { Identity } from "../server.ts";
 
@@ -26,7 +27,7 @@ export function readSettings(env: Environment): Settings {
       maxMemoryBytes: bytes(env, "MAX_MEMORY", 0),
       maxOutputBytes: bytes(env, "MAX_OUTPUT", 10 << 20),
     },
-    secret: env["BUN_SANDBOX_SECRET"] ?? "",
+    secret: env["BUN_SANDBOX_SECRET"] || secretOfFile(env["BUN_SANDBOX_SECRET_FILE"]),
     socket: env["BUN_SANDBOX_SOCKET"] || null,
     port: 9998,
     healthPort: 9999,
@@ -44,6 +45,22 @@ export function readSettings(env: Environment): Settings {
       LANG: "C.UTF-8",
     },
   };
+}
+
+/** Without its last line break, which editors and `echo` leave. */
+function secretOfFile(path: string | undefined): string {
+  if (!path) return "";
+  const told = `BUN_SANDBOX_SECRET_FILE is "${path}", and`;
+  let content: string;
+  try {
+    content = readFileSync(path, "utf8");
+  } catch (error) {
+    const remedy = `give a file that user ${process.getuid?.()} may read`;
+    throw new Error(`${told} it cannot be read (${String(error)}); ${remedy}`, { cause: error });
+  }
+  const secret = content.replace(/\r?\n$/, "");
+  if (secret === "") throw new Error(`${told} it is empty; write the secret into it`);
+  return secret;
 }
 
 function milliseconds(env: Environment, name: string, fallback: number): number {

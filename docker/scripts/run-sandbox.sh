@@ -1,0 +1,268 @@
+#!/bin/sh
+# Runs TypeScript in the container `bun-sandbox`, and starts one where none runs, with the limits of docker-compose.yml.
+#
+# It needs docker, curl and awk. What a program prints comes as it is printed; its status is the script's.
+set -eu
+
+name=bun-sandbox
+network=bun-sandbox
+ready_seconds=15
+docker_folder=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+
+usage() {
+    cat <<END
+Usage: run-sandbox.sh [--json] CODE    run CODE
+       run-sandbox.sh [--json] -f FILE run a file
+       run-sandbox.sh [--json] -       run standard input
+       run-sandbox.sh -d               start the container in the background
+       run-sandbox.sh -s               stop and remove the container
+       run-sandbox.sh -l               show the last 100 lines of its log
+       run-sandbox.sh -r               restart it
+       run-sandbox.sh -h               show this
+
+--json prints the whole answer as one JSON object. BUN_SANDBOX_SECRET is the secret of the container, where it has one.
+
+Status: the program's own, where it exits; 0 when it ends well, 1 when it throws; 124: its time was up;
+130: interrupted; 137: out of memory; 125: it did not run.
+END
+}
+
+fail() {
+    echo "run-sandbox: $*" >&2
+    exit 125
+}
+
+# running, exited, …; nothing where there is no such container.
+state() {
+    docker container ls --all --filter "name=^/$name\$" --format '{{.State}}' ||
+        fail "docker does not answer; above is what it says."
+}
+
+ensure_network() {
+    # Published ports, and no way out.
+    docker network inspect "$network" >/dev/null 2>&1 || docker network create \
+        --opt com.docker.network.bridge.enable_ip_masquerade=false \
+        --opt com.docker.network.bridge.enable_icc=false \
+        "$network" >/dev/null
+}
+
+create() {
+    if ! docker image inspect "$name" >/dev/null 2>&1; then
+        echo "Building the image $name ..." >&2
+        docker build --quiet ${BASE:+--build-arg BASE="$BASE"} -t "$name" "$docker_folder" >/dev/null ||
+            fail "the image $name could not be built; where no hub is reachable, \`bun-sandbox image build\` makes it."
+    fi
+    ensure_network
+    said=$(docker create \
+        --name "$name" \
+        --hostname sandbox \
+        --restart unless-stopped \
+        --network "$network" \
+        --dns 127.0.0.1 \
+        --user 10001:10001 \
+        --read-only \
+        --cap-drop=ALL \
+        --security-opt=no-new-privileges:true \
+        --security-opt=seccomp="$docker_folder/seccomp-profile.json" \
+        --ipc private \
+        --memory 256m \
+        --memory-swap 256m \
+        --cpus 0.5 \
+        --pids-limit 50 \
+        --ulimit nofile=1024:2048 \
+        --ulimit fsize=104857600 \
+        --ulimit core=0 \
+        --ulimit msgqueue=0 \
+        --shm-size 8m \
+        --tmpfs /tmp:size=64m,nr_inodes=4096,mode=1777,uid=10001,gid=10001,noexec,nosuid,nodev \
+        --tmpfs /sandbox/code:size=32m,nr_inodes=4096,mode=0755,uid=10001,gid=10001,noexec,nosuid,nodev \
+        --tmpfs /dev/shm:size=8m,nr_inodes=4096,mode=1777,uid=10001,gid=10001,noexec,nosuid,nodev \
+        --log-driver json-file \
+        --log-opt max-size=10m \
+        --log-opt max-file=3 \
+        --env NODE_ENV=production \
+        --env MAX_EXECUTION_TIME=5000 \
+        --env MAX_MEMORY=128m \
+        --env BUN_SANDBOX_SECRET \
+        --publish 127.0.0.1:9998:9998 \
+        --publish 127.0.0.1:9999:9999 \
+        "$name" 2>&1) || fail "the container $name could not be made: $said"
+}
+
+start() {
+    was=$(state)
+    [ "$was" != running ] || return 0
+    [ -n "$was" ] || create
+    if ! said=$(docker start "$name" 2>&1); then
+        [ -n "$was" ] || docker rm --force "$name" >/dev/null
+        case $said in
+        *"already allocated"* | *"already in use"*)
+            fail "port 9998 or 9999 of 127.0.0.1 is taken; stop what has it (\`bun-sandbox doctor\` and \`lsof -i :9998 -i :9999\` tell)." ;;
+        *) fail "the container $name did not start: $said" ;;
+        esac
+    fi
+    echo "Started the container $name; \`$0 -s\` stops it." >&2
+}
+
+wait_until_ready() {
+    tries=0
+    until curl --noproxy '*' --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:9999/health; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt $((ready_seconds * 10)) ] || [ "$(state)" != running ]; then
+            docker logs --tail 20 "$name" >&2 || true
+            fail "the container $name does not answer on 127.0.0.1:9999; above is the end of its log."
+        fi
+        sleep 0.1
+    done
+}
+
+# Standard input → {"code": "…"}. RFC 8259, section 7: quotes, backslashes and control characters are escaped.
+request() {
+    LC_ALL=C awk '
+        BEGIN {
+            for (i = 1; i < 32; i++) escape[sprintf("%c", i)] = sprintf("\\u%04x", i)
+            printf "{\"code\":\""
+        }
+        {
+            gsub(/\\/, "\\\\&")
+            gsub(/"/, "\\\\&")
+            if (/[\001-\037]/) for (c in escape) gsub(c, escape[c])
+            printf "%s\\n", $0
+        }
+        END { printf "\"}" }'
+}
+
+# POST /execute with standard input as the body, and whatever else curl is told. The secret stays out of its arguments.
+post() {
+    cat >"$work/body"
+    printf 'header = "Authorization: Bearer %s"\n' "${BUN_SANDBOX_SECRET-}" |
+        curl --noproxy '*' --silent --no-buffer --config - --data-binary "@$work/body" \
+            --header 'Content-Type: application/json' "$@" http://127.0.0.1:9998/execute
+}
+
+# Events, one JSON object a line (docs/http-api.md), or the one answer → what the program printed, and its status.
+show() {
+    # mawk waits for a whole buffer unless it is told not to.
+    case $(awk -W version 2>&1 </dev/null) in mawk*) set -- -W interactive ;; esac
+    LC_ALL=C awk "$@" -v is_json="$is_json" '
+        function write(text, name) {
+            if (name == "stdout") printf "%s", text
+            else printf "%s", text > "/dev/stderr"
+        }
+        # The text of a JSON string, piece by piece between its backslashes.
+        function put(text, name,   piece, n, i, c) {
+            n = split(text, piece, /\\/)
+            write(piece[1], name)
+            for (i = 2; i <= n; i++) {
+                c = substr(piece[i], 1, 1)
+                if (c == "u") write(character(substr(piece[i], 2, 4)) substr(piece[i], 6), name)
+                else write((c in plain ? plain[c] : c) substr(piece[i], 2), name)
+            }
+        }
+        # Four hexadecimal digits → UTF-8. Half a pair is no character, and the sandbox writes whole ones as they are.
+        function character(digits,   code, i) {
+            for (i = 1; i <= 4; i++) code = code * 16 + index("0123456789abcdef", tolower(substr(digits, i, 1))) - 1
+            if (code < 128) return sprintf("%c", code)
+            if (code < 2048) return sprintf("%c%c", 192 + int(code / 64), 128 + code % 64)
+            if (code >= 55296 && code < 57344) code = 65533
+            return sprintf("%c%c%c", 224 + int(code / 4096), 128 + int(code / 64) % 64, 128 + code % 64)
+        }
+        function path(   i, joined) {
+            for (i = 1; i <= depth; i++) joined = joined (i > 1 ? "/" : "") key[i]
+            return joined
+        }
+        # One line → value["data/text/plain"], value["traceback/0"], …; texts stay escaped.
+        function parse(line,   part, n, i, k, c, scalar) {
+            gsub(/\\\\/, "\\u005c", line)
+            gsub(/\\"/, "\\u0022", line)
+            split("", value)
+            depth = is_name = 0
+            n = split(line, part, /"/)
+            for (i = 1; i <= n; i++) {
+                for (k = 1; k <= length(part[i]); k++) {
+                    c = substr(part[i], k, 1)
+                    if (c !~ /[][{},:]/) { scalar = scalar c; continue }
+                    if (scalar != "") { value[path()] = scalar; scalar = "" }
+                    if (c == "{") { is_list[++depth] = 0; is_name = 1 }
+                    else if (c == "[") { is_list[++depth] = 1; key[depth] = is_name = 0 }
+                    else if (c == ":") is_name = 0
+                    else if (c != ",") depth--
+                    else if (is_list[depth]) key[depth]++
+                    else is_name = 1
+                }
+                if (++i > n) return
+                if (is_name) key[depth] = part[i]
+                else value[path()] = part[i]
+            }
+        }
+        function finish() {
+            has_ended = 1
+            if (value["outcome"] == "crashed" && value["exit_code"] != "null") code = value["exit_code"]
+            else { code = status[value["outcome"]]; message = value["message"] }
+        }
+        BEGIN {
+            plain["n"] = "\n"; plain["t"] = "\t"; plain["r"] = "\r"; plain["b"] = "\b"; plain["f"] = "\f"
+            status["ok"] = 0; status["error"] = status["crashed"] = 1
+            status["timeout"] = 124; status["interrupted"] = 130; status["memory"] = 137
+        }
+        {
+            if (is_json == "yes") print
+            parse($0)
+            type = value["type"]
+            if (type == "stream") put(value["text"], value["name"])
+            else if (type == "display") { put(value["data/text/plain"], "stdout"); print "" }
+            else if (type == "error") for (i = 0; ("traceback/" i) in value; i++) put(value["traceback/" i] "\\n", "stderr")
+            else if ("outcome" in value) finish()
+            else if ("error/message" in value) { has_ended = 1; code = 125; message = value["error/message"] }
+            fflush()
+        }
+        END {
+            if (!has_ended) { code = 1; message = "the sandbox ended in the middle of the program" }
+            if (message != "" && is_json != "yes") put("run-sandbox: " message "\\n", "stderr")
+            exit code
+        }'
+}
+
+execute() {
+    start
+    wait_until_ready
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 130' INT
+    if [ "$is_json" = yes ]; then accept=application/json; else accept=application/x-ndjson; fi
+    request | post --header "Accept: $accept" | show
+}
+
+command -v docker >/dev/null || fail "there is no docker; install it (Debian and Ubuntu: apt-get install docker.io)."
+command -v curl >/dev/null || fail "there is no curl; install it (Debian and Ubuntu: apt-get install curl)."
+
+is_json=no
+if [ "${1-}" = --json ]; then
+    is_json=yes
+    shift
+fi
+case ${1-} in
+-h | --help) usage ;;
+-d)
+    start
+    wait_until_ready
+    ;;
+-s)
+    if [ -n "$(state)" ]; then docker rm --force "$name" >/dev/null; else echo "There is no container $name." >&2; fi
+    ;;
+-l) docker logs --tail 100 "$name" ;;
+-r)
+    if [ "$(state)" = running ]; then docker restart -t 1 "$name" >/dev/null; else start; fi
+    wait_until_ready
+    ;;
+-f)
+    [ -r "${2-}" ] || fail "the file ${2-} cannot be read; give one after -f."
+    execute <"$2"
+    ;;
+-) execute ;;
+-* | '')
+    usage >&2
+    exit 125
+    ;;
+*) printf '%s' "$1" | execute ;;
+esac

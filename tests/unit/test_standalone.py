@@ -1,0 +1,95 @@
+"""What the doctor says of the container that serves without a kernel."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psutil
+import pytest
+
+from bun_sandbox_kernel import standalone
+from bun_sandbox_kernel.standalone import Denial, Holder
+
+X86_64 = 0xC000003E
+AUDIT = (
+    "[  12.345678] audit: type=1326 audit(1764000010.123:42): auid=4294967295 uid=10001 gid=10001 ses=4294967295 "
+    'pid=7 comm="bun" exe="/usr/local/bin/bun" sig=31 arch=c000003e syscall=308 compat=0 ip=0x7f code=0x80000000\n'
+    "[  12.345679] audit: type=1326 audit(1764000011.123:43): auid=4294967295 uid=1000 gid=1000 ses=1 "
+    'pid=8 comm="firefox" exe="/usr/bin/firefox" sig=0 arch=c000003e syscall=101 compat=0 ip=0x7f code=0x50000\n'
+)
+
+
+def described(status: str = "exited", code: int = 1, **state: Any) -> dict[str, Any]:
+    times = {"StartedAt": "2025-11-24T16:00:00.123456789Z", "FinishedAt": "2025-11-24T16:00:20.5Z"}
+    return {"State": {"Status": status, "ExitCode": code, "OOMKilled": False, "Error": "", **times, **state}}
+
+
+def test_free_ports_and_the_container_s_own_are_well() -> None:
+    own = Holder("container", "bun-sandbox")
+    assert standalone.check_ports({}).status == "ok"
+    assert standalone.check_ports({9998: own, 9999: own}).status == "ok"
+
+
+def test_who_has_a_port_is_named() -> None:
+    check = standalone.check_ports({9998: Holder("process", "python3 (42)"), 9999: Holder("container", "web")})
+    assert check.status == "warn"
+    assert "9998 by the process python3 (42), 9999 by the container web" in check.text
+
+
+def test_a_container_that_is_up_is_well_and_one_that_was_short_of_memory_is_told() -> None:
+    assert standalone.check_container(described("running", 0), "").status == "ok"
+    check = standalone.check_container(described("running", 0, OOMKilled=True), "")
+    assert (check.status, check.remedy) == ("warn", standalone.MEMORY)
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "log", "remedy"),
+    [
+        (137, "", "", "mem_limit"),
+        (159, "", "", "BUN_SANDBOX_SECCOMP=unconfined"),
+        (128, "Bind for 127.0.0.1:9998 failed: port is already allocated", "", "Free the ports"),
+        (
+            1,
+            "",
+            'BUN_SANDBOX_SECRET_FILE is "/s", and it cannot be read (EACCES: permission denied); give a …',
+            "chmod",
+        ),
+        (
+            1,
+            "",
+            "BUN_SANDBOX_SECRET_FILE … cannot be read (ENOENT: no such file); give a file that …",
+            "Correct the setting",
+        ),
+        (1, "", 'MAX_MEMORY is "lots"; give bytes with an optional unit', "Correct the setting"),
+        (1, "", "EPERM: operation not permitted", "BUN_SANDBOX_SECCOMP=unconfined"),
+        (1, "", "exec /usr/local/bin/bun: resource temporarily unavailable", "Take nproc out"),
+        (127, "exec: no such file or directory", "", "image build"),
+        (1, "", "", "docker logs bun-sandbox"),
+    ],
+)
+def test_how_a_dead_container_ended_leads_to_what_to_do(code: int, error: str, log: str, remedy: str) -> None:
+    check = standalone.check_container(described(code=code, Error=error), log)
+    assert check.status == "warn"
+    assert f"exit status {code}" in check.text
+    assert (error + log)[:40] in check.text
+    assert remedy in check.remedy
+
+
+def test_denied_system_calls_are_those_of_sandboxes_in_the_container_s_time_by_name() -> None:
+    denied = standalone.denials(AUDIT)
+    assert denied == [Denial(1764000010.123, X86_64, 308)]
+    (check,) = standalone.check_seccomp(described(), denied)
+    assert standalone.call_name(denied[0]) in check.text
+    earlier = [denied[0]._replace(at_s=denied[0].at_s - 3600)]
+    assert not list(standalone.check_seccomp(described(), earlier))
+
+
+def test_a_call_that_nobody_can_name_keeps_its_number() -> None:
+    assert standalone.call_name(Denial(0, X86_64, 99_999)) == "call 99999"
+
+
+def test_a_process_and_a_container_on_a_port_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "net_connections", lambda _: [])
+    assert standalone.holders({9999: "web", 80: "other"}) == {9999: Holder("container", "web")}
+    assert json.dumps(standalone.holders({})) == "{}"
