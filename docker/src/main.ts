@@ -47,8 +47,14 @@ if (settings.socket === null) {
   serve(settings.healthPort, server.handler(OF_HEALTH));
 } else {
   // The types of Bun leave the timeout out for sockets; without it a silent cell is cut off after some seconds.
-  const all = { maxRequestBodySize, idleTimeout: 0, unix: settings.socket, fetch: server.handler() };
-  const typed: { unix: string; fetch: Handler } = all;
+  const handle = server.handler();
+  const all = {
+    maxRequestBodySize,
+    idleTimeout: 0,
+    unix: settings.socket,
+    fetch: (request: Request) => handle(request),
+  };
+  const typed: { unix: string; fetch: (request: Request) => Promise<Response> } = all;
   Bun.serve(typed);
   // The folder around it is private to the kernel's user; the socket itself only has to let that user in.
   chmodSync(settings.socket, 0o666);
@@ -72,7 +78,7 @@ function serve(port: number, handle: Handler): void {
     idleTimeout: IDLE_S,
     fetch: (request, connection) => {
       connection.timeout(request, 0);
-      return handle(request);
+      return handle(request, connection.requestIP(request)?.address);
     },
   });
 }

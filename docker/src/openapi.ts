@@ -142,6 +142,7 @@ export const openapi = {
           "204": { description: "Closed." },
           "400": BAD_REQUEST,
           "401": SHARED_REFUSALS["401"],
+          "403": SHARED_REFUSALS["403"],
           ...NO_SESSION,
         },
       },
@@ -259,6 +260,7 @@ export const openapi = {
     "/self_check": read("selfCheck", "What really holds inside.", {
       "200": described("As PID 1 finds it.", { type: "object" }),
       "401": SHARED_REFUSALS["401"],
+      "403": SHARED_REFUSALS["403"],
     }),
     "/health": read("health", "State and limits.", UNREADY(HEALTH), { security: [] }),
     "/health/live": read(

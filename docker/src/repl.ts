@@ -72,7 +72,6 @@ export class Repl {
   #runWhenReady(execution: Execution): void {
     void this.succession.whenReady.then(() => {
       if (execution.done) return;
-      execution.tries++;
       const { request } = execution;
       this.#watch(execution, request.timeout_ms);
       const { code, count, file, color, store_history, allow_stdin } = request;
@@ -216,10 +215,11 @@ export class Repl {
     const { status, wasReady, ranOut, memoryBytes, emptied } = ending;
     const execution = this.#current;
     this.#questions.drop();
-    if (wasReady && !ranOut && execution?.canBeTriedAgain) {
+    if (!ranOut && execution?.canBeTriedAgain) {
+      execution.tries++;
       for (const timer of execution.timers.splice(0)) clearTimeout(timer);
-      // Its successor comes right after this.
-      queueMicrotask(() => this.#runWhenReady(execution));
+      // Its successor comes right after this; where there was none yet, the execution still waits for it.
+      if (wasReady) queueMicrotask(() => this.#runWhenReady(execution));
       return;
     }
     const outcome = ranOut ? "memory" : (execution?.stop ?? "crashed");

@@ -22,6 +22,7 @@ import {
   writeMode,
 } from "./supervisor/fields.ts";
 import { allow, type Body, body, HttpError } from "./supervisor/http.ts";
+import { isFromInside } from "./supervisor/inside.ts";
 import { usageOfOthers } from "./supervisor/linux.ts";
 import { Metrics } from "./supervisor/metrics.ts";
 import { asItHappens, inOneAnswer, NDJSON } from "./supervisor/replies.ts";
@@ -31,7 +32,8 @@ import type { Workers } from "./workers.ts";
 
 export type Identity = { readonly version: string; readonly bun: string };
 
-export type Handler = (request: Request) => Promise<Response>;
+/** `client` is its address, where it has one. */
+export type Handler = (request: Request, client?: string) => Promise<Response>;
 
 /** Told of each execution's events, with its request and how long it has waited for its worker. */
 export type Witness = (request: ExecuteRequest) => (event: Event) => void;
@@ -75,11 +77,11 @@ export class Server {
 
   /** All routes; `only` narrows them to some paths, for a port that serves nothing else. */
   handler(only?: readonly string[]): Handler {
-    return async (request) => {
+    return async (request, client) => {
       try {
         const { pathname } = new URL(request.url);
         if (only !== undefined && !only.includes(pathname)) throw notFound(pathname);
-        return await this.#route(request, pathname);
+        return await this.#route(request, pathname, client);
       } catch (error) {
         if (error instanceof HttpError) return error.response();
         if (error instanceof Busy) return new HttpError(409, "busy", error.message).response();
@@ -131,16 +133,23 @@ export class Server {
     ];
   }
 
-  async #route(request: Request, path: string): Promise<Response> {
+  async #route(request: Request, path: string, client?: string): Promise<Response> {
     const route = this.#routes.get(path.replace(/^\/sessions\/[^/]+$/, "/sessions/{session}"));
     if (route === undefined) throw notFound(path);
     allow(request, ...route.methods);
-    if (!route.isOpen) this.#authorize(request);
+    if (!route.isOpen) this.#authorize(request, client);
     return route.answer(request);
   }
 
-  #authorize(request: Request): void {
-    if (this.secret === "") return;
+  #authorize(request: Request, client?: string): void {
+    if (this.secret === "") {
+      if (client === undefined || !isFromInside(client)) return;
+      throw new HttpError(
+        403,
+        "forbidden",
+        "without a secret nothing is run for the sandbox itself; give it one",
+      );
+    }
     const given = Buffer.from(request.headers.get("authorization") ?? "");
     const wanted = Buffer.from(`Bearer ${this.secret}`);
     if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;

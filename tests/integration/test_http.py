@@ -115,6 +115,18 @@ def test_a_container_ends_at_once_when_it_is_asked_to(engine: DockerEngine) -> N
         assert docker("inspect", "--format={{.State.ExitCode}}", box.name) == "0\n"
 
 
+def test_code_inside_cannot_order_work_for_itself(box: Served) -> None:
+    ask = """
+const asked = [["execute", "POST"], ["interrupt", "POST"], ["sessions/x", "DELETE"], ["health", "GET"]];
+for (const host of ["127.0.0.1", "localhost", require("node:os").hostname()])
+  for (const [path, method] of asked) {
+    const answer = await fetch(`http://${host}:9998/${path}`, { method, body: method === "POST" ? "{}" : undefined });
+    console.log(answer.status);
+  }
+"""
+    assert box.printed(ask).split() == ["403", "403", "403", "200"] * 3
+
+
 # -- many at once ------------------------------------------------------------------------------------------------------
 
 

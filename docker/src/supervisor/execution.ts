@@ -29,7 +29,7 @@ export class Execution {
   stop: Extract<Outcome, "interrupted" | "timeout"> | null = null;
   /** The worker has read the cell. */
   begun = false;
-  /** Workers that were to run it. */
+  /** Workers that have ended before they have read it. */
   tries = 0;
   /** The cell is over, and the worker makes sure that no signal is left; the id of the latest request for that. */
   settling: number | null = null;

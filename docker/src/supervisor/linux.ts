@@ -65,12 +65,20 @@ export function endOthers(children: ReadonlySet<number>, spared: readonly number
     (pid) => children.has(pid) || libc.waitpid(pid, null, WNOHANG) !== pid,
   );
   if (left.length === 0) return false;
-  const targets = spared.length === 0 ? [-1] : left;
+  const targets = spared.length === 0 ? [-1] : stopped(left, spared);
   return targets.filter((pid) => signal(pid, "SIGKILL")).length > 0;
 }
 
+/** All but `spared`, once they stand still and can start no more of themselves; `found` are those who are known. */
+function stopped(found: readonly number[], spared: readonly number[]): readonly number[] {
+  for (const pid of found) signal(pid, "SIGSTOP");
+  const all = otherProcesses(spared);
+  const isGrowing = all.some((pid) => !found.includes(pid));
+  return isGrowing ? stopped(all, spared) : all;
+}
+
 /** False where there is no such process any more. */
-function signal(pid: number, name: "SIGINT" | "SIGKILL"): boolean {
+function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, name);
   } catch {
