@@ -57,10 +57,11 @@ e2e: setup ## Run the browser tests alone, with a browser
 soak: setup ## Start and end 200 kernels in every way, and count what is left of them
 	$(BIN)/python -m tests.soak $(CYCLES)
 
-bench: setup ## Measure the kernel against ipykernel
+bench: setup ## Measure the kernel against ipykernel, and a container that serves without one
 	$(BIN)/python -m compileall -q bun_sandbox_kernel $(VENV)/lib
 	$(BIN)/python -m ipykernel install --sys-prefix
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.http
 
 docs: $(VENV)/.done ## Build the documentation as a site in build/docs; a link that leads nowhere ends it
 	$(BIN)/sphinx-build --quiet --fresh-env --write-all --fail-on-warning --keep-going --conf-dir docs . build/docs
