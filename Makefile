@@ -1,6 +1,6 @@
 # Every task of this project. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab fix check test e2e soak bench docs clean
+.PHONY: help setup demo lab fix check test e2e soak bench audit docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -62,6 +62,9 @@ bench: setup ## Measure the kernel against ipykernel, and a container that serve
 	$(BIN)/python -m ipykernel install --sys-prefix
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.http
+
+audit: $(VENV)/.done ## Ask for known flaws in what is locked
+	@scripts/audit.sh
 
 docs: $(VENV)/.done ## Build the documentation as a site in build/docs; a link that leads nowhere ends it
 	$(BIN)/sphinx-build --quiet --fresh-env --write-all --fail-on-warning --keep-going --conf-dir docs . build/docs

@@ -36,8 +36,8 @@ SECCOMP = (
     "seccomp-profile.json, and keep the filter."
 )
 PROCESSES = (
-    "Take nproc out of its ulimits: Linux counts that for all sandboxes of the machine together, and pids_limit bounds "
-    "this one alone."
+    "Give it a user of its own, or take nproc out of its ulimits: Linux counts that for all containers of one user "
+    "together, and pids_limit bounds this one alone."
 )
 PERMISSIONS = (
     f"User {SandboxPolicy.uid} must be able to read the files that are named: in an image of your own, "

@@ -59,7 +59,7 @@ create() {
         --restart unless-stopped \
         --network "$network" \
         --dns 127.0.0.1 \
-        --user 10001:10001 \
+        --user 10002:10002 \
         --read-only \
         --cap-drop=ALL \
         --security-opt=no-new-privileges:true \
@@ -69,14 +69,15 @@ create() {
         --memory-swap 256m \
         --cpus 0.5 \
         --pids-limit 50 \
+        --ulimit nproc=50 \
         --ulimit nofile=1024:2048 \
         --ulimit fsize=104857600 \
         --ulimit core=0 \
         --ulimit msgqueue=0 \
         --shm-size 8m \
-        --tmpfs /tmp:size=64m,nr_inodes=4096,mode=1777,uid=10001,gid=10001,noexec,nosuid,nodev \
-        --tmpfs /sandbox/code:size=32m,nr_inodes=4096,mode=0755,uid=10001,gid=10001,noexec,nosuid,nodev \
-        --tmpfs /dev/shm:size=8m,nr_inodes=4096,mode=1777,uid=10001,gid=10001,noexec,nosuid,nodev \
+        --tmpfs /tmp:size=64m,nr_inodes=4096,mode=1777,uid=10002,gid=10002,noexec,nosuid,nodev \
+        --tmpfs /sandbox/code:size=32m,nr_inodes=4096,mode=0755,uid=10002,gid=10002,noexec,nosuid,nodev \
+        --tmpfs /dev/shm:size=8m,nr_inodes=4096,mode=1777,uid=10002,gid=10002,noexec,nosuid,nodev \
         --log-driver json-file \
         --log-opt max-size=10m \
         --log-opt max-file=3 \

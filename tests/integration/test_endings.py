@@ -151,6 +151,30 @@ def test_a_silent_sandbox_keeps_no_cell_waiting(notebook: Notebook, end: Callabl
     assert notebook.value("6 * 7") == "42"
 
 
+@pytest.mark.parametrize("end", [ENDS["paused"], ENDS["hung"]], ids=["paused", "hung"])
+def test_a_silent_sandbox_on_a_port_keeps_no_cell_waiting(
+    engine: DockerEngine, tmp_path: Path, end: Callable[[Any, str], None]
+) -> None:
+    with kernel(tmp_path, BUN_SANDBOX_TRANSPORT="tcp") as notebook:
+        request = notebook.print_first("console.log('on it'); await new Promise(() => {})")
+        (before,) = sandboxes_of(notebook.pid)
+        end(package_client(), before)
+        ended = time.monotonic()
+        reply = notebook.reply(request)
+        assert time.monotonic() - ended < TOLD_SECONDS
+        assert "silent for 4 s" in reply["evalue"]
+        assert notebook.value("6 * 7") == "42"
+
+
+def test_a_sandbox_on_a_port_ends_with_its_kernel(engine: DockerEngine, tmp_path: Path) -> None:
+    with kernel(tmp_path, BUN_SANDBOX_TRANSPORT="tcp") as notebook:
+        pid = notebook.pid
+        notebook.run("0")
+        assert sandboxes_of(pid)
+        os.kill(pid, signal.SIGKILL)
+        assert eventually(lambda: nothing_left(pid), GONE_SECONDS)
+
+
 def test_a_sandbox_without_a_moment_of_cpu_left_is_not_taken_for_silent(notebook: Notebook) -> None:
     notebook.run("var kept = 1")
     busy = (

@@ -19,6 +19,8 @@ from bun_sandbox_kernel.resources import SECCOMP_PROFILE
 
 DOCKER = Path(__file__).parents[2] / "docker"
 Settings = dict[str, Any]
+OWN_USER = 10002
+"""Not that of kernels' sandboxes: Linux counts nproc by user."""
 
 
 def compose(name: str = "docker-compose.yml") -> Any:
@@ -47,12 +49,13 @@ def tmpfs(lines: Sequence[str]) -> Any:
 
 def of_policy() -> Settings:
     spec = container_spec(
-        SandboxPolicy(packages="off"), image_name="bun-sandbox", owner=Owner("", "", "", ""), launch="", secret="",
-        folder=None, notebook=Path(),
+        SandboxPolicy(packages="off", uid=OWN_USER), image_name="bun-sandbox", owner=Owner("", "", "", ""), launch="",
+        secret="", folder=None, notebook=Path(),
     )  # fmt: skip
     host = spec["HostConfig"]
     ulimits = {one["Name"]: (one["Soft"], one["Hard"]) for one in host["Ulimits"]}
     # Bun takes as many files as it may have, so that the two numbers of the page mean the second.
+    ulimits["nproc"] = (SandboxPolicy().pids, SandboxPolicy().pids)
     ulimits["nofile"] = (SandboxPolicy().open_files, 2 * SandboxPolicy().open_files)
     return {
         "user": spec["User"],

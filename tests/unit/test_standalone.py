@@ -63,7 +63,7 @@ def test_a_container_that_is_up_is_well_and_one_that_was_short_of_memory_is_told
         ),
         (1, "", 'MAX_MEMORY is "lots"; give bytes with an optional unit', "Correct the setting"),
         (1, "", "EPERM: operation not permitted", "BUN_SANDBOX_SECCOMP=unconfined"),
-        (1, "", "exec /usr/local/bin/bun: resource temporarily unavailable", "Take nproc out"),
+        (1, "", "exec /usr/local/bin/bun: resource temporarily unavailable", "take nproc out"),
         (127, "exec: no such file or directory", "", "image build"),
         (1, "", "", "docker logs bun-sandbox"),
     ],
