@@ -15,6 +15,12 @@ describe("reports of a hostile worker", () => {
     expect(readReport(line)).toEqual({ type: "output", id: 1, event: { type: "clear", wait: true } });
   });
 
+  test("brackets in a string are text", () => {
+    const text = `${"[{".repeat(300_000)}\\"`;
+    const line = `{"type":"output","id":1,"event":{"type":"result","data":{"text/plain":${JSON.stringify(text)}},"metadata":{}}}`;
+    expect(readReport(line)).toMatchObject({ event: { data: { "text/plain": text } } });
+  });
+
   test.each([
     "nonsense",
     "null",
@@ -27,7 +33,9 @@ describe("reports of a hostile worker", () => {
     '{"type":"output","id":1,"event":{"type":"result","data":{"plain":1},"metadata":{}}}',
     '{"type":"output","id":1,"event":{"type":"error","ename":"E","evalue":"","traceback":"x"}}',
     '{"type":"completeness","id":1,"completeness":{"status":"maybe","indent":""}}',
-  ])("are refused when unlawful: %s", (line) => {
+    '{"a":'.repeat(200_001),
+    `{"a":"","b":${"[".repeat(200_001)}`,
+  ])("are refused when unlawful: %.90s", (line) => {
     expect(() => readReport(line)).toThrow();
   });
 });

@@ -181,6 +181,31 @@ def test_a_worker_that_writes_noise_to_a_pipe_of_its_own_is_replaced(inside: Ins
     restarts(inside)
 
 
+REPORTS = {
+    "many objects": "'{'.repeat(4_000_000)",
+    "a string without an end behind many objects": r"""'{'.repeat(200_100) + '"' + '\\"'.repeat(1_800_000)""",
+    "many strings": r"""'[' + '"",'.repeat(1_300_000)""",
+}
+
+
+@pytest.mark.parametrize("line", REPORTS.values(), ids=REPORTS)
+def test_a_forged_report_that_is_long_to_read_keeps_nobody_waiting(victim: Inside, line: str) -> None:
+    forge = f"""
+const line = Buffer.from({line} + "\\n");
+for (let at = 0; at < line.length; at += 4000) {{
+  const text = line.subarray(at, at + 4000);
+  const frame = Buffer.concat([Buffer.from([at === 0 ? 3 : 4, 1, 0, 0, 0, text.length & 255, text.length >> 8]), text]);
+  for (let sent = 0; sent < frame.length; ) {{
+    const {{ value }} = attempt(() => fs.writeSync(3, frame, sent));
+    if (value === undefined) Bun.sleepSync(1); else sent += value;
+  }}
+}}
+await new Promise(() => {{}});
+"""
+    assert victim.run(forge, timeout_ms=10_000).end.state == "lost"
+    victim.lives()
+
+
 def test_the_supervisor_needs_no_process_to_spare(victim: Inside) -> None:
     victim.run(
         "const kept = []; try { while (kept.length < 200) kept.push(child('setInterval(() => {}, 1e6)')) } catch {}"

@@ -10,6 +10,7 @@ type WorkerEvent = Extract<Report, { type: "output" }>["event"];
 export class UnlawfulReport extends Error {}
 
 const MAX_NODES = 200_000;
+const [QUOTE, BACKSLASH, BRACKET, BRACE] = [0x22, 0x5c, 0x5b, 0x7b];
 const MAX_MATCHES = 2000;
 const MAX_VARIABLES = 1000;
 const MAX_PROMPT = 10_000;
@@ -50,9 +51,18 @@ export function readReport(line: string): Report {
 }
 
 /** Small text can be a large tree: 4 MiB of brackets would take the memory of the whole sandbox. */
-const isLargeTree = (line: string): boolean =>
-  count(line) > MAX_NODES && count(line.replaceAll(/"(?:[^"\\]|\\.)*"/g, "")) > MAX_NODES;
-const count = (json: string): number => json.split("[").length + json.split("{").length;
+function isLargeTree(line: string): boolean {
+  if (line.length <= MAX_NODES) return false;
+  let nodes = 0;
+  let isInString = false;
+  for (let at = 0; at < line.length; at++) {
+    const unit = line.charCodeAt(at);
+    if (isInString && unit === BACKSLASH) at++;
+    else if (unit === QUOTE) isInString = !isInString;
+    else if (!isInString && (unit === BRACKET || unit === BRACE) && ++nodes > MAX_NODES) return true;
+  }
+  return false;
+}
 
 function readEvent(fields: Fields): WorkerEvent {
   switch (fields["type"] as OutputEvent["type"]) {
