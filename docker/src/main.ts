@@ -9,6 +9,7 @@ import { Lifeline } from "./supervisor/lifeline.ts";
 import { hide } from "./hidden.ts";
 import { Homes } from "./supervisor/homes.ts";
 import { logExecutions } from "./supervisor/log.ts";
+import { NDJSON } from "./supervisor/replies.ts";
 import { workersFor } from "./supervisor/place.ts";
 import { readLimits } from "./supervisor/selfcheck.ts";
 import { readSettings, type Settings } from "./supervisor/settings.ts";
@@ -76,9 +77,12 @@ function serve(port: number, handle: Handler): void {
     port,
     maxRequestBodySize,
     idleTimeout: IDLE_S,
-    fetch: (request, connection) => {
+    fetch: async (request, connection) => {
       connection.timeout(request, 0);
-      return handle(request, connection.requestIP(request)?.address);
+      const answer = await handle(request, connection.requestIP(request)?.address);
+      // What nobody takes is not kept.
+      if (answer.headers.get("content-type") !== NDJSON) connection.timeout(request, IDLE_S);
+      return answer;
     },
   });
 }

@@ -114,10 +114,11 @@ export class Repl {
     this.#replace();
   }
 
-  /** Ends whatever runs, and forgets all variables. */
+  /** Ends whatever runs or waits for the worker, and forgets all variables. */
   end(): void {
-    if (this.#current === null) this.#replace();
-    else this.succession.end();
+    const message = "the session was closed; all variables are gone";
+    if (this.#current !== null) this.#finish(this.#current, "interrupted", "lost", message);
+    this.#replace();
   }
 
   /** Hands the running cell what was typed for it; false when it waits for no such input. */

@@ -137,6 +137,29 @@ describe("sessions", () => {
     );
   });
 
+  test("one that is closed while its code waits for the worker runs nothing, and leaves nothing to others", async () => {
+    for (let round = 0; round < 5; round++) {
+      const session = await client.open();
+      expect((await client.post("/reset", { session })).status).toBe(200);
+      const waiting = client.run("globalThis.left = 1; 'has run'", { session });
+      await until(() => client.workers.state.running === 1);
+      await client.close(session);
+      expect(await waiting).toMatchObject({ outcome: "interrupted", state: "lost", result: null });
+      for (let i = 0; i < 3; i++)
+        expect((await client.run("typeof left")).result).toEqual({ "text/plain": '"undefined"' });
+    }
+  });
+
+  test("one that is opened where somebody has just ended finds nothing of that", async () => {
+    for (let round = 0; round < 5; round++) {
+      await Promise.all([1, 2, 3].map(() => client.run("globalThis.left = 1; await Bun.write('left', '1')")));
+      const session = await client.open();
+      const look = "[typeof left, require('node:fs').readdirSync('.').length]";
+      expect((await client.run(look, { session })).result).toEqual({ "text/plain": '[ "undefined", 0 ]' });
+      await client.close(session);
+    }
+  });
+
   test("one that crashes keeps its files and its worker's place", async () => {
     const session = await client.open();
     await client.run("await Bun.write('mine', 'one'); process.exit(3)", { session });

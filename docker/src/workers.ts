@@ -91,9 +91,10 @@ export class Workers {
     const place =
       session !== null ? this.#of(session) : this.isShared ? await this.#take(gone) : this.#unclaimed();
     place.since = Date.now();
+    if (session === null) place.isUsed = true;
     const ended = place.repl.execute(request, emit).finally(() => {
       place.since = Date.now();
-      place.isTaken = false;
+      if (session === null) place.isTaken = false;
       this.#serve();
     });
     return { repl: place.repl, ended };
@@ -118,7 +119,9 @@ export class Workers {
   close(session: string): void {
     const place = this.#of(session);
     place.session = null;
+    place.isUsed = true;
     place.repl.end();
+    this.#serve();
   }
 
   /** The worker of a session, or of a kernel. @throws {HttpError} */
@@ -166,7 +169,8 @@ export class Workers {
       },
       memory: this.#memory,
       beforeStart: () => {
-        if (place.session === null) homes?.renew(place.name, this.#oldestBeside(place));
+        if (place.isUsed) homes?.renew(place.name, this.#oldestBeside(place));
+        place.isUsed = false;
       },
     };
     return new Repl(limits, { ...environment, ...homes?.environment(place.name) }, late, company);

@@ -272,6 +272,29 @@ def test_a_body_that_does_not_come_is_not_waited_for(box: Served) -> None:
     box.lives()
 
 
+def test_bodies_that_lack_their_end_do_not_take_the_memory_of_all(box: Served) -> None:
+    lines = [connect(box) for _ in range(120)]
+    for line in lines:
+        line.settimeout(5)
+        try:
+            line.sendall(b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Length: 1048570\r\n\r\n" + b"x" * 1_000_000)
+        except (TimeoutError, ConnectionError):
+            continue
+    box.lives()
+    for line in lines:
+        line.close()
+
+
+def test_answers_that_nobody_reads_do_not_take_the_memory_of_all(box: Served) -> None:
+    code = json.dumps({"code": "console.log('\\u0001'.repeat(1e6))"}).encode()
+    lines = [connect(box) for _ in range(30)]
+    for line in lines:
+        line.sendall(b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(code) + code)
+    box.lives()
+    for line in lines:
+        line.close()
+
+
 @pytest.mark.parametrize("request_bytes", NO_REQUESTS.values(), ids=NO_REQUESTS)
 def test_what_is_no_request_is_refused_or_hung_up_on(box: Served, request_bytes: bytes) -> None:
     with connect(box) as line:

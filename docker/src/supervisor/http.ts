@@ -4,6 +4,11 @@
 const MAX_JSON_BYTES = 1 << 20;
 /** How long it may take to come; whoever sends a byte now and then does not keep a place for ever. */
 const MAX_JSON_MS = 10_000;
+/** Of all bodies that are on their way: many clients that send all but the end would take the memory of the sandbox. */
+const MAX_HELD_BYTES = 16 << 20;
+/** A body of this size is read all the same. */
+const SMALL_BYTES = 1 << 16;
+let heldBytes = 0;
 
 /** An answer that is not what was asked for. */
 export class HttpError extends Error {
@@ -65,12 +70,18 @@ async function all(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
       const { done, value } = await Promise.race([reader.read(), late.promise]);
       if (done) return Buffer.concat(chunks);
       size += value.byteLength;
+      heldBytes += value.byteLength;
       if (size > MAX_JSON_BYTES)
         throw new HttpError(413, "too_large", `the body has more than ${MAX_JSON_BYTES} bytes`);
+      if (heldBytes > MAX_HELD_BYTES && size > SMALL_BYTES)
+        throw new HttpError(429, "too_many", "too many large bodies are on their way; ask again later", {
+          "retry-after": "1",
+        });
       chunks.push(value);
     }
   } finally {
     clearTimeout(timer);
+    heldBytes -= size;
     void reader.cancel().catch(() => {});
   }
 }

@@ -12,6 +12,8 @@ export class Place {
   session: string | null = null;
   /** By an execution without a session. */
   isTaken = false;
+  /** Somebody has run something here who is gone: the next worker finds none of it. */
+  isUsed = true;
   /** When the session was used last, or the execution began. */
   since = 0;
 

@@ -25,7 +25,7 @@ export function readSettings(env: Environment): Settings {
     limits: {
       maxExecutionMs: milliseconds(env, "MAX_EXECUTION_TIME", 30_000),
       maxMemoryBytes: bytes(env, "MAX_MEMORY", 0),
-      maxOutputBytes: bytes(env, "MAX_OUTPUT", 10 << 20),
+      maxOutputBytes: bytes(env, "MAX_OUTPUT", 1 << 20),
     },
     secret: env["BUN_SANDBOX_SECRET"] || secretOfFile(env["BUN_SANDBOX_SECRET_FILE"]),
     socket: env["BUN_SANDBOX_SOCKET"] || null,
