@@ -18,6 +18,8 @@ import { Workers } from "./workers.ts";
 
 const OF_HEALTH = ["/health", "/health/live", "/health/ready", "/metrics"];
 const IDLE_S = 10;
+/** A cell may take as long as it likes between two bytes. */
+const WITHOUT_HURRY: ReadonlySet<string> = new Set(["/execute", "/events"]);
 
 // Elsewhere the processes and the folders that it clears away are the machine's.
 if (process.pid !== 1) throw new Error("this is the first process of a sandbox, and runs nowhere else");
@@ -71,14 +73,14 @@ function settingsOrEnd(): Settings {
   }
 }
 
-/** A connection without a request is closed soon; a cell may take as long as it likes between two bytes. */
+/** A connection that says nothing is closed soon. */
 function serve(port: number, handle: Handler): void {
   Bun.serve({
     port,
     maxRequestBodySize,
     idleTimeout: IDLE_S,
     fetch: async (request, connection) => {
-      connection.timeout(request, 0);
+      if (WITHOUT_HURRY.has(new URL(request.url).pathname)) connection.timeout(request, 0);
       const answer = await handle(request, connection.requestIP(request)?.address);
       // What nobody takes is not kept.
       if (answer.headers.get("content-type") !== NDJSON) connection.timeout(request, IDLE_S);

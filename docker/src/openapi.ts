@@ -43,7 +43,7 @@ const operation = (operationId: string, summary: string, body: Schema, answer: S
 /** Whom a request means that is about what runs. */
 const MEANT = {
   session: nameOrNull("Only that session's."),
-  execution: nameOrNull("Only the execution of that name; all that run where neither is given."),
+  execution: nameOrNull("Only the execution of that name; all without a session where neither is given."),
 };
 const asked = (operationId: string, summary: string, fields: Schema, answer: Schema) =>
   operation(operationId, summary, object({ session, ...fields }, ["session", "code"]), answer, {

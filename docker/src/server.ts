@@ -190,7 +190,7 @@ export class Server {
   }
 
   #close(request: Request): Response {
-    this.workers.close(decodeURIComponent(new URL(request.url).pathname.slice("/sessions/".length)));
+    this.workers.close(new URL(request.url).pathname.slice("/sessions/".length));
     return new Response(null, { status: 204 });
   }
 

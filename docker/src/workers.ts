@@ -30,7 +30,7 @@ export type Options = {
   readonly homes: Homes | null;
 };
 
-/** Which executions a request means: all that run where it names none. */
+/** Which executions a request means: where it names none, all that run without a session, or the kernel's. */
 export type Address = { readonly session: string | null; readonly execution: string };
 
 export class Workers {
@@ -129,16 +129,23 @@ export class Workers {
     return this.#placeOf(session).repl;
   }
 
-  /** The files of a session, or of a kernel. @throws {HttpError} */
+  /** The files of a session, or of a kernel. @throws {Busy | HttpError} */
   files(session: string | null): Files {
-    const { name } = this.#placeOf(session);
-    return new Files(this.options.homes?.path(name) ?? KERNELS_FOLDER);
+    const { name, isUsed } = this.#placeOf(session);
+    if (this.options.homes === null) return new Files(KERNELS_FOLDER);
+    if (isUsed) throw new Busy("the session's folder is being cleared; ask again in a moment");
+    return new Files(this.options.homes.path(name));
   }
 
   /** Those who run what is meant. @throws {HttpError} for a session that there is not. */
   those({ session, execution }: Address): Repl[] {
     if (session !== null) return [this.#of(session).repl];
-    return this.#repls.filter((repl) => repl.busy && (execution === "" || repl.runs(execution)));
+    const meant = this.#places.filter(
+      (place) => execution !== "" || !this.isShared || place.session === null,
+    );
+    return meant
+      .map(({ repl }) => repl)
+      .filter((repl) => repl.busy && (execution === "" || repl.runs(execution)));
   }
 
   get #repls(): Repl[] {

@@ -228,6 +228,48 @@ def test_after_an_attack_the_next_is_served(box: Served, bomb: str) -> None:
     box.lives()
 
 
+def test_code_that_takes_all_descriptors_of_the_supervisor_does_not_end_it(engine: DockerEngine) -> None:
+    with served("--ulimit=nofile=1024:2048") as box:
+        session = box.client.post("/sessions", json={}).json()["session"]
+        box.execute("let kept = 42", session=session)
+        box.execute(
+            "const { connect } = require('node:net'); const host = require('node:os').hostname();"
+            "for (let i = 0; i < 1900; i++) { const line = connect(9998, host); line.on('error', () => {});"
+            "  line.write('GET /health/live HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'); if (i % 50 === 0) await Bun.sleep(5) }"
+            "await Bun.sleep(2000)"
+        )
+        box.lives()
+        assert box.printed("console.log(kept)", session=session) == "42\n"
+
+
+def test_resets_that_come_together_leave_one_worker(box: Served) -> None:
+    session = box.client.post("/sessions", json={}).json()["session"]
+    with ThreadPoolExecutor() as pool:
+        answers = pool.map(lambda _: box.client.post("/reset", json={"session": session}), range(6))
+    assert {answer.status_code for answer in answers} <= {httpx.codes.OK, httpx.codes.CONFLICT}
+    box.execute("let kept = 42", session=session)
+    # Longer than a supervisor waits that takes its worker for one that cannot start.
+    assert box.printed("await Bun.sleep(11_000); console.log(kept)", session=session) == "42\n"
+    box.client.delete(f"/sessions/{session}")
+
+
+def test_a_session_never_sees_the_files_of_whoever_had_its_place(box: Served) -> None:
+    for _ in range(5):
+        assert box.idles()
+        with ThreadPoolExecutor() as pool:
+            for _ in range(4):
+                pool.submit(box.execute, "await Bun.write('secret.txt', '1'); await Bun.sleep(300)")
+            assert eventually(lambda: box.state()["running"] > 0)
+            found = httpx.codes.TOO_MANY_REQUESTS
+            while found == httpx.codes.TOO_MANY_REQUESTS:
+                opened = box.client.post("/sessions", json={})
+                found = opened.status_code
+            session = opened.json()["session"]
+            files = box.client.get(f"/files?session={session}")
+            assert files.status_code == httpx.codes.CONFLICT or files.json()["entries"] == []
+            box.client.delete(f"/sessions/{session}")
+
+
 # -- bad clients -------------------------------------------------------------------------------------------------------
 
 

@@ -24,5 +24,6 @@ export const FILE_REFUSALS = {
   "401": SHARED_REFUSALS["401"],
   "403": SHARED_REFUSALS["403"],
   "404": refused("There is no such session, folder or file."),
+  "409": refused("The folder is being cleared of what was there before; ask again in a moment."),
   "500": SHARED_REFUSALS["500"],
 };

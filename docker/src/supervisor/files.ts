@@ -175,7 +175,7 @@ export class Files {
 
   /** Opens a folder by way of all that are above it, links excepted; what is moved meanwhile stays in its file system. */
   #folder(names: readonly string[]): number {
-    let folder = openSync(this.root, O_RDONLY | O_DIRECTORY);
+    let folder = openSync(this.root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     try {
       const { dev } = fstatSync(folder);
       for (const name of names) {

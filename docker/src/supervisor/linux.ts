@@ -113,7 +113,7 @@ function descendants(roots: readonly number[], all: readonly number[]): number[]
  * what they have started may have taken it back.
  */
 export function preferOthersForKilling(): void {
-  for (const pid of otherProcesses()) {
+  for (const pid of listed()) {
     try {
       writeFileSync(`/proc/${pid}/oom_score_adj`, "1000");
     } catch {
@@ -133,7 +133,16 @@ export function isUnhidden(pid: number): boolean {
 
 /** Signals every process that `pid` has started and that is still its child or its child's child. */
 export function signalDescendants(pid: number, name: "SIGINT" | "SIGKILL"): void {
-  for (const child of descendants([pid], otherProcesses())) signal(child, name);
+  for (const child of descendants([pid], listed())) signal(child, name);
+}
+
+/** Empty where there is no descriptor left to read the list with, which is no reason to end. */
+function listed(spared: readonly number[] = []): number[] {
+  try {
+    return otherProcesses(spared);
+  } catch {
+    return [];
+  }
 }
 
 /** The fields of /proc/<pid>/stat from the third on (proc(5)); null when there is no such process. */
@@ -156,7 +165,7 @@ export type Usage = { readonly cpuMs: number; readonly memoryBytes: number };
 export function usageOfOthers(spared: readonly number[] = []): Usage {
   let cpuMs = 0;
   let memoryBytes = 0;
-  for (const pid of otherProcesses(spared)) {
+  for (const pid of listed(spared)) {
     const fields = statOf(pid);
     if (fields === null) continue;
     try {

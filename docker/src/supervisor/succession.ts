@@ -52,6 +52,8 @@ export class Succession {
   #failedStarts = 0;
   #killsBefore = 0;
   #ranOutOf: number | null = null;
+  /** How many workers there were to be; what waits for one of them is void once there is to be another. */
+  #generation = 0;
 
   constructor(
     readonly environment: Readonly<Record<string, string>>,
@@ -117,7 +119,7 @@ export class Succession {
     this.child = null;
     if (this.isReady) this.#ready = Promise.withResolvers<void>();
     this.isReady = false;
-    this.#startWhenAlone();
+    this.#startWhenAlone(++this.#generation);
   }
 
   #start(): void {
@@ -153,11 +155,15 @@ export class Succession {
     this.events.exited({ status, wasReady, ranOut, memoryBytes, emptied });
     // A worker that cannot start at all would otherwise be started without end.
     if (this.#failedStarts < MAX_FAILED_STARTS) this.replace();
-    else setTimeout(() => this.replace(), START_MS);
+    else {
+      const generation = this.#generation;
+      setTimeout(() => this.#generation === generation && this.replace(), START_MS);
+    }
   }
 
   /** A new worker needs room in the limit on processes, which killed ones keep until they are really gone. */
-  #startWhenAlone(since = performance.now()): void {
+  #startWhenAlone(generation: number, since = performance.now()): void {
+    if (generation !== this.#generation) return;
     const spared = performance.now() - since < SPARE_MS ? this.company.neighbours() : [];
     try {
       if (process.pid !== 1 || !endOthers(children, spared)) {
@@ -167,6 +173,6 @@ export class Succession {
     } catch {
       // No room after all.
     }
-    setTimeout(() => this.#startWhenAlone(since), RETRY_START_MS);
+    setTimeout(() => this.#startWhenAlone(generation, since), RETRY_START_MS);
   }
 }
