@@ -171,11 +171,9 @@ export class Repl {
     return cell === null ? (this.#current ?? this.#last) : (this.#executions.get(cell) ?? null);
   }
 
-  #reported(report: Report): void {
+  #reported(report: Exclude<Report, { type: "ready" }>): void {
     const execution = this.#current;
     switch (report.type) {
-      case "ready":
-        break;
       case "output":
         this.#owner(report.id)?.show(report.event);
         break;

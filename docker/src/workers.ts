@@ -91,7 +91,6 @@ export class Workers {
     const place =
       session !== null ? this.#of(session) : this.isShared ? await this.#take(gone) : this.#unclaimed();
     place.since = Date.now();
-    if (session === null) place.isUsed = true;
     const ended = place.repl.execute(request, emit).finally(() => {
       place.since = Date.now();
       if (session === null) place.isTaken = false;
@@ -112,14 +111,16 @@ export class Workers {
         `${sessions} sessions are open and no worker is left for another; close one, or ask again`,
       );
     place.since = Date.now();
-    return (place.session = crypto.randomUUID());
+    place.session = crypto.randomUUID();
+    // A worker that has started has found its folder empty; one that has yet to start is going to.
+    if (place.repl.succession.pid > 0) place.owner = place.session;
+    return place.session;
   }
 
   /** Ends a session, its running cell too. @throws {HttpError} where there is none of that name. */
   close(session: string): void {
     const place = this.#of(session);
     place.session = null;
-    place.isUsed = true;
     place.repl.end();
     this.#serve();
   }
@@ -131,9 +132,9 @@ export class Workers {
 
   /** The files of a session, or of a kernel. @throws {Busy | HttpError} */
   files(session: string | null): Files {
-    const { name, isUsed } = this.#placeOf(session);
+    const { name, owner } = this.#placeOf(session);
     if (this.options.homes === null) return new Files(KERNELS_FOLDER);
-    if (isUsed) throw new Busy("the session's folder is being cleared; ask again in a moment");
+    if (owner !== session) throw new Busy("the session's folder is being cleared; ask again in a moment");
     return new Files(this.options.homes.path(name));
   }
 
@@ -176,8 +177,9 @@ export class Workers {
       },
       memory: this.#memory,
       beforeStart: () => {
-        if (place.isUsed) homes?.renew(place.name, this.#oldestBeside(place));
-        place.isUsed = false;
+        const { name, owner, session } = place;
+        if (session === null || owner !== session) homes?.renew(name, this.#oldestBeside(place));
+        place.owner = session;
       },
     };
     return new Repl(limits, { ...environment, ...homes?.environment(place.name) }, late, company);

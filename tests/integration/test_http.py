@@ -158,6 +158,15 @@ def test_the_next_execution_finds_no_file_of_the_one_before(box: Served, place: 
     assert eventually(lambda: box.printed(f"console.log(await Bun.file('{place}').exists())") == "false\n", 5)
 
 
+def test_every_execution_finds_its_folder_empty_in_a_crowd_and_after_it(box: Served) -> None:
+    look = "console.log(require('node:fs').readdirSync('.').length); await Bun.write('left', '1')"
+    for _ in range(5):
+        with ThreadPoolExecutor(8) as pool:
+            crowd = set(pool.map(lambda _: box.printed(look), range(16)))
+        assert box.idles()
+        assert crowd | {box.printed(look) for _ in range(4)} == {"0\n"}
+
+
 def test_what_an_execution_has_started_ends_with_it(box: Served) -> None:
     daemon = "Bun.spawn([process.execPath, '-e', 'setInterval(() => {}, 1e6)'], { detached: true }).unref();"
     nested = f"Bun.spawn([process.execPath, '-e', {json.dumps(daemon)}], {{ detached: true }}).unref(); process.exit()"

@@ -12,8 +12,8 @@ export class Place {
   session: string | null = null;
   /** By an execution without a session. */
   isTaken = false;
-  /** Somebody has run something here who is gone: the next worker finds none of it. */
-  isUsed = true;
+  /** The session that the folder belongs to; it was made anew for it, and stays when its worker ends. */
+  owner: string | null = null;
   /** When the session was used last, or the execution began. */
   since = 0;
 

@@ -7,6 +7,7 @@ import { Child, type ChildEvents, children, type ExitStatus } from "./child.ts";
 import { makeRoom } from "./folders.ts";
 import { endOthers, isUnhidden, type Usage, usageOfOthers } from "./linux.ts";
 import { outOfMemoryKills } from "./memory.ts";
+import type { Report } from "../wire.ts";
 
 /** What a worker shares its sandbox with. */
 export type Company = {
@@ -35,7 +36,10 @@ export type Ending = {
   readonly emptied: readonly string[];
 };
 
-type Events = Pick<ChildEvents, "printed" | "reported"> & { readonly exited: (ending: Ending) => void };
+type Events = Pick<ChildEvents, "printed"> & {
+  readonly reported: (report: Exclude<Report, { type: "ready" }>) => void;
+  readonly exited: (ending: Ending) => void;
+};
 
 const RETRY_START_MS = 5;
 const START_MS = 10_000;
