@@ -17,6 +17,7 @@ import psutil
 
 from .checks import Check
 from .engines import docker_standalone
+from .names import visible
 from .policy import SandboxPolicy
 
 NAME = "bun-sandbox"
@@ -40,8 +41,8 @@ PROCESSES = (
     "together, and pids_limit bounds this one alone."
 )
 PERMISSIONS = (
-    f"User {SandboxPolicy.uid} must be able to read the files that are named: in an image of your own, "
-    f"`COPY --chown={SandboxPolicy.uid}:{SandboxPolicy.uid}`; for a mounted file, `chmod o+r`."
+    "Its user, 10002 by docker-compose.yml, must be able to read the files that are named: in an image of your own, "
+    "`COPY --chown=10002:10002`; for a mounted file, `chmod o+r`."
 )
 _CAUSES = (
     (r"already allocated|already in use", "Free the ports that are named above, then `docker start bun-sandbox`."),
@@ -77,7 +78,7 @@ def examine() -> Iterator[Check]:
     if described is None:
         return
     yield check_container(described, docker_standalone.last_lines(NAME, _LAST_LINES))
-    yield from check_seccomp(described, denials(_kernel_log()))
+    yield from check_seccomp(described, denials(_kernel_log(), _user(described)))
 
 
 def check_ports(held: Mapping[int, Holder]) -> Check:
@@ -105,7 +106,7 @@ def check_container(described: Mapping[str, Any], log: str) -> Check:
         return Check("ok", f"container: {NAME} is {state['Status']}")
     code = state.get("ExitCode", 0)
     words = " ".join(f"{state.get('Error', '')} {log}".split())
-    said = f", and said: {words[-600:]}" if words else ""
+    said = f", and said: {visible(words[-600:])}" if words else ""
     return Check(
         "warn",
         f"container: {NAME} is {state['Status']}, with exit status {code}"
@@ -135,11 +136,15 @@ def check_seccomp(described: Mapping[str, Any], denied: list[Denial]) -> Iterato
         yield Check("warn", f"seccomp: denied while {NAME} ran, by the kernel's log: {', '.join(names)}", SECCOMP)
 
 
-def denials(kernel_log: str) -> list[Denial]:
-    """Read what filters have denied to the user of sandboxes."""
-    line = re.compile(
-        rf"type=1326 audit\((\d+\.\d+):\d+\).* uid={SandboxPolicy.uid} .* arch=([0-9a-f]+) syscall=(\d+) "
-    )
+def _user(described: Mapping[str, Any]) -> int:
+    """Return who it runs as: the image's user where it was started without another."""
+    named = described["Config"]["User"].partition(":")[0]
+    return int(named) if named.isdecimal() else SandboxPolicy.uid
+
+
+def denials(kernel_log: str, uid: int) -> list[Denial]:
+    """Read what filters have denied to a user."""
+    line = re.compile(rf"type=1326 audit\((\d+\.\d+):\d+\).* uid={uid} .* arch=([0-9a-f]+) syscall=(\d+) ")
     return [Denial(float(at), int(arch, 16), int(number)) for at, arch, number in line.findall(kernel_log)]
 
 

@@ -62,13 +62,14 @@ def test_a_container_that_had_too_little_memory_is_told() -> None:
     assert finds(lambda check: "out of memory" in check.text and check.remedy == standalone.MEMORY)
 
 
-def test_a_system_call_that_a_filter_ended_the_container_for_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("user", ["", "--user 10002:10002"], ids=["image's", "compose's"])
+def test_a_system_call_that_a_filter_ended_the_container_for_is_named(tmp_path: Path, user: str) -> None:
     profile = json.loads(SandboxPolicy().seccomp())
     for rule in profile["syscalls"]:
         rule["names"] = [name for name in rule["names"] if name != "epoll_create1"]
     profile["syscalls"].append({"names": ["epoll_create1"], "action": "SCMP_ACT_KILL_PROCESS"})
     (tmp_path / "profile.json").write_text(json.dumps(profile), "utf-8")
-    dies(f"--cap-drop ALL --security-opt no-new-privileges --security-opt seccomp={tmp_path / 'profile.json'}")
+    dies(f"{user} --cap-drop ALL --security-opt no-new-privileges --security-opt seccomp={tmp_path / 'profile.json'}")
     assert finds(lambda check: "exit status 159" in check.text and check.remedy == standalone.SECCOMP)
     may_read_the_log = sh("dmesg").returncode == 0
     assert may_read_the_log is finds(lambda check: check.text.endswith("by the kernel's log: epoll_create1"))

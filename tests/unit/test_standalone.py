@@ -76,8 +76,15 @@ def test_how_a_dead_container_ended_leads_to_what_to_do(code: int, error: str, l
     assert remedy in check.remedy
 
 
-def test_denied_system_calls_are_those_of_sandboxes_in_the_container_s_time_by_name() -> None:
-    denied = standalone.denials(AUDIT)
+def test_what_a_container_said_brings_a_terminal_to_do_nothing() -> None:
+    check = standalone.check_container(described(), "\x1b]0;mine\x07 \u202eolleh")
+    assert check.text.isprintable()
+    assert r"\x1b]0;mine\x07" in check.text
+
+
+def test_denied_system_calls_are_those_of_the_container_s_user_in_its_time_by_name() -> None:
+    assert standalone.denials(AUDIT, 10002) == []
+    denied = standalone.denials(AUDIT, 10001)
     assert denied == [Denial(1764000010.123, X86_64, 308)]
     (check,) = standalone.check_seccomp(described(), denied)
     assert standalone.call_name(denied[0]) in check.text
