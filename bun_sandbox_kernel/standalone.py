@@ -6,6 +6,7 @@ Judging is pure; what is judged comes from the engine, the machine's sockets and
 from __future__ import annotations
 
 import ctypes
+import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import httpx
 import psutil
 
 from .checks import Check
@@ -24,6 +26,9 @@ NAME = "bun-sandbox"
 PORTS = (9998, 9999)
 _CLASHING = {"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1"}
 _LAST_LINES = 5
+_ANSWER_S = 2
+_BOUNDS_SIGNALS = 6
+"""The version of Landlock since which signals are within the bounds (LANDLOCK_SCOPE_SIGNAL in landlock(7))."""
 _SIGKILLED, _SIGSYS_KILLED = 137, 159
 """Exit statuses of processes that a signal ended: 128 and its number."""
 _UP = {"running", "paused"}
@@ -43,6 +48,10 @@ PROCESSES = (
 PERMISSIONS = (
     "Its user, 10002 by docker-compose.yml, must be able to read the files that are named: in an image of your own, "
     "`COPY --chown=10002:10002`; for a mounted file, `chmod o+r`."
+)
+NEIGHBOURS = (
+    "Start it with the seccomp-profile.json of this version, on Linux 6.12 or later with landlock among its security "
+    "modules (lsm=); until then let nobody in whom the others do not trust."
 )
 _CAUSES = (
     (r"already allocated|already in use", "Free the ports that are named above, then `docker start bun-sandbox`."),
@@ -78,6 +87,7 @@ def examine() -> Iterator[Check]:
     if described is None:
         return
     yield check_container(described, docker_standalone.last_lines(NAME, _LAST_LINES))
+    yield from check_apart(_health(described))
     yield from check_seccomp(described, denials(_kernel_log(), _user(described)))
 
 
@@ -126,6 +136,21 @@ def _remedy(code: int, words: str, *, out_of_memory: bool) -> str:
     return "Start it with `docker start bun-sandbox`; `docker logs bun-sandbox` has its whole log."
 
 
+def check_apart(health: Mapping[str, Any]) -> Iterator[Check]:
+    """Judge what keeps executions apart, by what the container's health says; nothing where it says nothing."""
+    version = health.get("landlock")
+    if not isinstance(version, int):
+        return
+    if version >= _BOUNDS_SIGNALS:
+        yield Check("ok", f"neighbours: Landlock {version} keeps executions apart in memory, files and signals")
+    elif version > 0:
+        yield Check("warn", f"neighbours: with Landlock {version} executions can signal each other", NEIGHBOURS)
+    else:
+        yield Check(
+            "warn", "neighbours: without Landlock executions reach each other's files and processes", NEIGHBOURS
+        )
+
+
 def check_seccomp(described: Mapping[str, Any], denied: list[Denial]) -> Iterator[Check]:
     """Name the system calls that were not let pass while the container ran; nothing where the log knows of none."""
     state = described["State"]
@@ -134,6 +159,18 @@ def check_seccomp(described: Mapping[str, Any], denied: list[Denial]) -> Iterato
     names = sorted({call_name(one) for one in denied if begun - 1 <= one.at_s <= ended})
     if names:
         yield Check("warn", f"seccomp: denied while {NAME} ran, by the kernel's log: {', '.join(names)}", SECCOMP)
+
+
+def _health(described: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ask for its health, where its port is published and it answers; empty otherwise."""
+    published = described["NetworkSettings"]["Ports"].get("9999/tcp") or [{}]
+    with suppress(httpx.HTTPError, ValueError, KeyError):
+        url = f"http://127.0.0.1:{published[0]['HostPort']}/health"
+        with httpx.stream("GET", url, timeout=_ANSWER_S) as answer:
+            # It comes in one piece; what does not is not waited for.
+            said = json.loads(next(answer.iter_bytes(), b""))
+        return said if isinstance(said, dict) else {}
+    return {}
 
 
 def _user(described: Mapping[str, Any]) -> int:

@@ -24,7 +24,15 @@ export class Client {
   constructor(count: number, limits = LIMITS) {
     const environment = { HOME: this.folder, PATH: "/usr/bin:/bin", BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" };
     const homes = count > 1 ? new Homes([this.folder]) : null;
-    this.workers = new Workers({ limits, environment, late: () => {}, count, homes });
+    this.workers = new Workers({
+      limits,
+      environment,
+      late: () => {},
+      count,
+      homes,
+      landlock: 0,
+      failed: () => {},
+    });
     const witness =
       ({ execution, code }: ExecuteRequest) =>
       (event: { readonly type: string }) =>

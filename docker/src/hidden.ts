@@ -5,7 +5,7 @@
  * Law: the profile of system calls lets nobody take it back. Another program in its place is open again.
  */
 import { dlopen } from "bun:ffi";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 const { prctl } = dlopen("libc.so.6", {
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
@@ -19,7 +19,13 @@ export function hide(): void {
     throw new Error("prctl(PR_SET_DUMPABLE) was refused by the kernel");
 }
 
-/** Lets the kernel end this process, and all that it starts, before any other when memory runs out. Not once hidden. */
+const OOM_SCORE_ADJ = "/proc/self/oom_score_adj";
+const MOST = "1000";
+
+/**
+ * Lets the kernel end this process, and all that it starts, before any other when memory runs out. Once hidden it cannot
+ * be asked for any more.
+ */
 export function endFirst(): void {
-  writeFileSync("/proc/self/oom_score_adj", "1000");
+  if (readFileSync(OOM_SCORE_ADJ, "utf8").trim() !== MOST) writeFileSync(OOM_SCORE_ADJ, MOST);
 }

@@ -7,8 +7,9 @@
 import { chmodSync } from "node:fs";
 import { Lifeline } from "./supervisor/lifeline.ts";
 import { hide } from "./hidden.ts";
+import { landlockVersion } from "./landlock.ts";
 import { Homes } from "./supervisor/homes.ts";
-import { logExecutions } from "./supervisor/log.ts";
+import { logExecutions, logFailure } from "./supervisor/log.ts";
 import { NDJSON } from "./supervisor/replies.ts";
 import { workersFor } from "./supervisor/place.ts";
 import { readLimits } from "./supervisor/selfcheck.ts";
@@ -34,10 +35,15 @@ const workers = new Workers({
   limits: settings.limits,
   environment: settings.workerEnvironment,
   late: (event) => lifeline.send(event),
+  failed: logFailure,
   ...(settings.lifeline
-    ? { count: 1, homes: null }
-    : // The folder for code belongs to root where a container was started without an owner for it.
-      { count: workersFor(readLimits()), homes: new Homes(["/sandbox/code", "/tmp", "/dev/shm"]) }),
+    ? { count: 1, homes: null, landlock: 0 }
+    : {
+        count: workersFor(readLimits()),
+        // The folder for code belongs to root where a container was started without an owner for it.
+        homes: new Homes(["/sandbox/code", "/dev/shm", "/tmp"]),
+        landlock: landlockVersion(),
+      }),
 });
 const witness = workers.isShared ? logExecutions(settings.isAudit) : undefined;
 const server = new Server(workers, settings.secret, settings.identity, lifeline.attach, witness);

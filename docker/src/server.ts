@@ -227,6 +227,7 @@ export class Server {
         bun: this.identity.bun,
         uptime_ms: Math.round(performance.now() - this.#started),
         ...state,
+        ...(workers.isShared ? { landlock: workers.options.landlock } : {}),
         limits: this.#limits(),
       },
       { status: isReady ? 200 : 503 },

@@ -28,6 +28,10 @@ export type Options = {
   readonly count: number;
   /** Null where the sandbox is a kernel's own: its first session has the only worker until the end. */
   readonly homes: Homes | null;
+  /** The version that keeps workers apart (landlock.ts), 0 for none. */
+  readonly landlock: number;
+  /** Told that workers cannot start, with what the last of them said. */
+  readonly failed: (said: string) => void;
 };
 
 /** Which executions a request means: where it names none, all that run without a session, or the kernel's. */
@@ -169,7 +173,7 @@ export class Workers {
   }
 
   #newRepl(place: Place): Repl {
-    const { limits, environment, late, homes } = this.options;
+    const { limits, environment, late, homes, landlock } = this.options;
     const company: Company = {
       neighbours: () => {
         const own = place.repl.succession.pid;
@@ -181,6 +185,8 @@ export class Workers {
         if (session === null || owner !== session) homes?.renew(name, this.#oldestBeside(place));
         place.owner = session;
       },
+      folders: landlock > 0 ? (homes?.folders(place.name) ?? null) : null,
+      failed: this.options.failed,
     };
     return new Repl(limits, { ...environment, ...homes?.environment(place.name) }, late, company);
   }

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,9 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bun_sandbox_kernel import image
 from bun_sandbox_kernel.engines.docker import DockerEngine
+from bun_sandbox_kernel.resources import SECCOMP_PROFILE
 from tests.conftest import eventually
-from tests.integration.served import Served, docker, served
+from tests.integration.served import HARDENED, Served, docker, served
 
 HANGS = "await new Promise(() => {})"
 EATS = "const all = []; for (;;) { all.push(new Uint8Array(1 << 20).fill(1)); await Bun.sleep(1) }"
@@ -151,7 +154,7 @@ def test_past_the_queue_clients_are_told_to_ask_again(box: Served) -> None:
     box.lives()
 
 
-@pytest.mark.parametrize("place", ["/tmp/left", "/dev/shm/left", "/sandbox/code/left", "left", "/tmp/a/b/c/left"])
+@pytest.mark.parametrize("place", ["/tmp/left", "/dev/shm/left", "left", "/tmp/a/b/c/left"])
 def test_the_next_execution_finds_no_file_of_the_one_before(box: Served, place: str) -> None:
     assert box.idles()
     assert box.printed(f"await Bun.write('{place}', '1'); console.log(1)") == "1\n"
@@ -195,19 +198,97 @@ def test_events_come_as_they_happen(box: Served) -> None:
 # -- neighbours --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", ["mem", "environ", "fd/1", "cwd/x", "root/etc"])
-def test_an_execution_reads_nothing_of_its_neighbours(box: Served, file: str) -> None:
+OTHERS = """import { readdirSync, openSync, readFileSync, writeFileSync, unlinkSync, renameSync } from "node:fs";
+import { dirname } from "node:path";
+const others = readdirSync("/proc").map(Number).filter((pid) => pid > 0 && pid !== process.pid);
+const works = (attempt) => { try { attempt(); return true } catch { return false } };
+"""
+"""What of its neighbours, and of the supervisor, an execution gets hold of."""
+
+
+@pytest.fixture
+def neighbour(box: Served) -> Iterator[None]:
+    """Let an execution run beside the test, with a file of its own, which it finds as it was."""
     assert box.idles()
-    look = f"""import {{ readdirSync, openSync }} from "node:fs";
-const others = readdirSync("/proc").map(Number).filter((pid) => pid > 1 && pid !== process.pid);
-const isOpen = (pid) => {{ try {{ return openSync(`/proc/${{pid}}/{file}`) > 0 }} catch {{ return false }} }};
-console.log(others.length > 0 && others.filter(isOpen).length)"""
+    code = """await Bun.write("own", "secret"); await Bun.sleep(3000); console.log(await Bun.file("own").text())"""
     with ThreadPoolExecutor() as pool:
-        neighbour = pool.submit(box.execute, "await Bun.sleep(2000)")
+        running = pool.submit(box.printed, code)
         assert eventually(lambda: box.state()["running"] == 1)
+        yield
+        assert running.result() == "secret\n"
+
+
+@pytest.mark.usefixtures("neighbour")
+@pytest.mark.parametrize("file", ["mem", "environ", "fd/1", "cwd/x", "root/etc"])
+def test_an_execution_reads_nothing_of_its_neighbours_processes(box: Served, file: str) -> None:
+    look = f"{OTHERS} console.log(others.filter((pid) => works(() => openSync(`/proc/${{pid}}/{file}`))).length)"
+    assert box.printed(look) == "0\n"
+
+
+@pytest.mark.usefixtures("neighbour")
+def test_an_execution_opens_no_memory_of_a_worker_that_starts(box: Served) -> None:
+    look = """let opened = 0, seen = new Set(), end = performance.now() + 2000;
+while (performance.now() < end) for (const pid of readdirSync("/proc").map(Number)) {
+  if (!(pid > 1) || pid === process.pid) continue;
+  seen.add(pid);
+  if (works(() => openSync(`/proc/${pid}/mem`, "r+"))) opened++;
+}
+console.log(seen.size > 10, opened)"""
+    with ThreadPoolExecutor() as pool:
+        looking = pool.submit(box.printed, OTHERS + look)
+        while not looking.done():
+            box.execute("1")
+        assert looking.result() == "true 0\n"
+
+
+@pytest.mark.usefixtures("neighbour")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGSTOP", "SIGKILL", "SIGSEGV"])
+def test_an_execution_signals_neither_its_neighbours_nor_a_thread_of_the_supervisor(box: Served, name: str) -> None:
+    strike = f"""const all = [...others, ...readdirSync("/proc/1/task").map(Number)];
+console.log(all.length > 2, all.filter((pid) => works(() => process.kill(pid, "{name}"))).length)"""
+    assert box.printed(OTHERS + strike) == "true 0\n"
+
+
+@pytest.mark.usefixtures("neighbour")
+def test_an_execution_opens_and_changes_no_file_of_its_neighbours(box: Served) -> None:
+    strike = """const home = process.cwd(), above = home + "/..";
+const found = readdirSync(above).filter((name) => !home.endsWith(name)).map((name) => `${above}/${name}/own`);
+const attempts = {
+  read: (path) => readFileSync(path), write: (path) => writeFileSync(path, "mine"), end: (path) => unlinkSync(path),
+  take: (path) => renameSync(path, home + "/taken"), replace: (path) => renameSync(dirname(path), above + "/gone"),
+  later: (path) => Bun.spawnSync([process.execPath, "-e", `require("fs").readFileSync("${path}")`]).success || null.x,
+};
+const held = Object.entries(attempts).filter(([, act]) => found.some((path) => works(() => act(path))));
+console.log(found.length > 0, held)"""
+    assert box.printed(OTHERS + strike) == "true []\n"
+
+
+def test_an_execution_does_not_give_up_being_ended_first(box: Served) -> None:
+    code = """writeFileSync("/proc/self/oom_score_adj", "0")"""
+    assert box.execute(OTHERS + code)["error"]["message"].startswith("EACCES")
+    assert box.printed(f"{OTHERS} console.log(Number(readFileSync('/proc/self/oom_score_adj')))") == "1000\n"
+
+
+def test_where_the_kernel_keeps_nobody_apart_health_says_so_and_memory_stays_closed(
+    engine: DockerEngine, tmp_path: Path
+) -> None:
+    profile = json.loads(SECCOMP_PROFILE.read_text("utf-8"))
+    profile["syscalls"] = [rule for rule in profile["syscalls"] if "landlock_restrict_self" not in rule["names"]]
+    (tmp_path / "seccomp.json").write_text(json.dumps(profile))
+    with served(f"--security-opt=seccomp={tmp_path / 'seccomp.json'}") as box:
+        assert box.state()["landlock"] == 0
+        look = f"{OTHERS} console.log(others.filter((pid) => works(() => openSync(`/proc/${{pid}}/mem`))).length)"
         # A worker that has just started has yet to hide itself.
-        assert eventually(lambda: box.printed(look) == "0\n", 2)
-        neighbour.result()
+        assert eventually(lambda: box.printed(look) == "0\n", 5)
+
+
+def test_workers_that_cannot_start_are_told_in_the_log_with_what_they_said(engine: DockerEngine) -> None:
+    name = f"bun-sandbox-test-{uuid.uuid4().hex[:8]}"
+    docker("run", "--detach", f"--name={name}", *HARDENED, "--pids-limit=6", image.reference())
+    try:
+        assert eventually(lambda: '"event":"worker_failed","said":"' in docker("logs", name), 30)
+    finally:
+        docker("rm", "--force", name)
 
 
 def test_one_that_eats_memory_ends_and_its_neighbour_goes_on(engine: DockerEngine) -> None:

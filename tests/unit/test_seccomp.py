@@ -73,3 +73,7 @@ def test_of_prctl_only_what_programs_need_is_allowed() -> None:
 def test_a_hidden_process_cannot_be_opened_again() -> None:
     (rule,) = [rule["args"] for rule in ALLOWED if "prctl" in rule["names"] and rule["args"][0]["valueTwo"] == 4]
     assert rule[1] == {"index": 1, "value": 0, "op": "SCMP_CMP_EQ"}
+
+
+def test_everybody_may_bound_himself() -> None:
+    assert {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"} <= names(ALLOWED)

@@ -100,3 +100,13 @@ def test_a_process_and_a_container_on_a_port_are_told_apart(monkeypatch: pytest.
     monkeypatch.setattr(psutil, "net_connections", lambda _: [])
     assert standalone.holders({9999: "web", 80: "other"}) == {9999: Holder("container", "web")}
     assert json.dumps(standalone.holders({})) == "{}"
+
+
+@pytest.mark.parametrize(("version", "status"), [(0, "warn"), (5, "warn"), (6, "ok"), (7, "ok")])
+def test_a_kernel_that_keeps_nobody_apart_is_a_warning(version: int, status: str) -> None:
+    assert [check.status for check in standalone.check_apart({"landlock": version})] == [status]
+
+
+@pytest.mark.parametrize("health", [{}, {"landlock": "7"}, {"landlock": None}])
+def test_a_health_that_says_nothing_is_not_judged(health: dict[str, object]) -> None:
+    assert not list(standalone.check_apart(health))

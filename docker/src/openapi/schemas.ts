@@ -49,6 +49,9 @@ export const HEALTH = object({
   sessions: whole("Sessions that are open."),
   restarts: whole("Workers that have ended, each with its stateless execution."),
   rejected: whole("Executions turned away because too many waited."),
+  landlock: whole(
+    "Version that keeps executions apart: files and memory from 1 on, signals from 6 on; 0 for none.",
+  ),
   limits: object({
     max_execution_ms: whole("0 for no limit."),
     max_memory_bytes: whole("0 for the container's alone."),

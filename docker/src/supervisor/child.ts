@@ -28,10 +28,14 @@ export type InputAnswer = {
   readonly interrupted: boolean;
 };
 
-/** In the image both programs are bundles in one folder, and what a bundle says of its files is where they once were. */
-const WORKER = Bun.main.endsWith("/main.js")
-  ? `${dirname(Bun.main)}/worker.js`
-  : `${dirname(import.meta.dir)}/worker.ts`;
+/** In the image all programs are bundles in one folder, and what a bundle says of its files is where they once were. */
+const program = (name: string): string[] => [
+  process.execPath,
+  "--no-install",
+  Bun.main.endsWith("/main.js")
+    ? `${dirname(Bun.main)}/${name}.js`
+    : `${dirname(import.meta.dir)}/${name}.ts`,
+];
 const PIPE_BYTES = 1 << 20;
 /** How long a worker may leave a command unread. */
 const SEND_MS = 5000;
@@ -49,15 +53,23 @@ export class Child {
   readonly #printed: readonly Pump[];
   #open = true;
 
-  /** @throws when the kernel has no room for another process. */
-  constructor(environment: Readonly<Record<string, string>>, events: ChildEvents) {
+  /**
+   * @param folders that it may write, its own first; null where nothing keeps it apart from others (apart.ts).
+   * @throws when the kernel has no room for another process.
+   */
+  constructor(
+    environment: Readonly<Record<string, string>>,
+    folders: readonly string[] | null,
+    events: ChildEvents,
+  ) {
     const stdout = pipe(PIPE_BYTES);
     const stderr = pipe(PIPE_BYTES);
     const channel = pipe(PIPE_BYTES);
     const answers = pipe(PIPE_BYTES);
     const commands = socketPair();
     try {
-      this.#process = Bun.spawn([process.execPath, "--no-install", WORKER], {
+      const apart = folders === null ? [] : [...program("apart"), folders.join(":")];
+      this.#process = Bun.spawn([...apart, ...program("worker")], {
         cwd: "/",
         env: environment,
         stdio: ["ignore", stdout.write, stderr.write, channel.write, commands.theirs, answers.read],

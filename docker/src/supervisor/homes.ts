@@ -20,6 +20,11 @@ export class Homes {
     return `${this.#root}/${name}`;
   }
 
+  /** What the worker of that name may write: its own folder, and those that all may write and that hold no homes. */
+  folders(name: string): readonly string[] {
+    return [this.path(name), ...this.shared.filter((folder) => folder !== this.#root)];
+  }
+
   environment(name: string): Readonly<Record<string, string>> {
     this.#names.add(name);
     return { HOME: this.path(name), TMPDIR: this.path(name) };

@@ -39,6 +39,11 @@ export function logExecutions(isAudit: boolean): Witness {
   };
 }
 
+/** A sandbox whose workers cannot start serves nobody; `said` is what the last of them printed. */
+export function logFailure(said: string): void {
+  write({ time: new Date().toISOString(), event: "worker_failed", said });
+}
+
 function printed(transcript: Transcript) {
   const { stdout, stderr } = transcript.summary();
   return { stdout: cut(stdout), stderr: cut(stderr) };

@@ -17,11 +17,17 @@ export type Company = {
   readonly memory: { readonly limitBytes: number; readonly look: () => void };
   /** Makes its place as it found it. Never throws. */
   readonly beforeStart: () => void;
+  /** The folders that it may write, its own first; null where nothing keeps it apart from others. */
+  readonly folders: readonly string[] | null;
+  /** Told that workers cannot start, with what the last of them said. */
+  readonly failed: (said: string) => void;
 };
 export const ALONE: Company = {
   neighbours: () => [],
   memory: { limitBytes: 0, look: () => {} },
   beforeStart: () => {},
+  folders: null,
+  failed: () => {},
 };
 
 /** How a worker has ended that nobody had wanted to go. */
@@ -44,6 +50,8 @@ type Events = Pick<ChildEvents, "printed"> & {
 const RETRY_START_MS = 5;
 const START_MS = 10_000;
 const MAX_FAILED_STARTS = 3;
+/** In characters; the reason stands at the end. */
+const MAX_SAID = 2000;
 /** What multiplies faster than it is ended one by one, for so long, takes the neighbours with it. */
 const SPARE_MS = 2000;
 
@@ -54,6 +62,8 @@ export class Succession {
   restarts = 0;
   #ready = Promise.withResolvers<void>();
   #failedStarts = 0;
+  /** What a worker on its way up has printed. */
+  #said = "";
   #killsBefore = 0;
   #ranOutOf: number | null = null;
   /** How many workers there were to be; what waits for one of them is void once there is to be another. */
@@ -127,8 +137,12 @@ export class Succession {
   }
 
   #start(): void {
-    const child = new Child(this.environment, {
-      printed: (...printed) => this.child === child && this.events.printed(...printed),
+    const child = new Child(this.environment, this.company.folders, {
+      printed: (name, cell, bytes) => {
+        if (this.child !== child) return;
+        if (!this.isReady) this.#said = `${this.#said}${Buffer.from(bytes).toString()}`.slice(-MAX_SAID);
+        this.events.printed(name, cell, bytes);
+      },
       reported: (report) => {
         if (this.child !== child) return;
         if (report.type === "ready") this.#started();
@@ -137,6 +151,7 @@ export class Succession {
       exited: (status) => this.child === child && this.#exited(status),
     });
     this.child = child;
+    this.#said = "";
     this.#ranOutOf = null;
     this.beginCell();
     setTimeout(() => this.child === child && !this.isReady && this.end(), START_MS);
@@ -160,6 +175,7 @@ export class Succession {
     // A worker that cannot start at all would otherwise be started without end.
     if (this.#failedStarts < MAX_FAILED_STARTS) this.replace();
     else {
+      this.company.failed(this.#said);
       const generation = this.#generation;
       setTimeout(() => this.#generation === generation && this.replace(), START_MS);
     }

@@ -1,0 +1,34 @@
+/**
+ * Begins a worker apart from its neighbours: `bun apart.js <its folder>:<folder that all write>… <program>…`.
+ *
+ * Landlock bounds a thread and what comes after it, and a worker has threads before it has a say. So this process bounds
+ * itself, and the worker's program takes its place.
+ */
+import { dlopen, ptr } from "bun:ffi";
+import { readdirSync } from "node:fs";
+import { endFirst } from "./hidden.ts";
+import { bounds, landlockVersion, restrict } from "./landlock.ts";
+
+const { execv, fcntl } = dlopen("libc.so.6", {
+  execv: { args: ["ptr", "ptr"], returns: "i32" },
+  fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+}).symbols;
+/** From <fcntl.h>. */
+const F_SETFD = 2;
+/** What `child.ts` opens for a worker beside its streams; Bun has marked them to be closed now. */
+const INHERITED = [3, 4, 5];
+
+const [folders = "", ...program] = process.argv.slice(2);
+const [home = "", ...shared] = folders.split(":");
+
+// Nobody within the bounds can say that of itself.
+endFirst();
+restrict(
+  landlockVersion(),
+  bounds(home, shared, (folder) => readdirSync(folder)),
+);
+for (const fd of INHERITED) fcntl(fd, F_SETFD, 0);
+const words = program.map((word) => Buffer.from(`${word}\0`));
+const [path = Buffer.from("\0")] = words;
+execv(ptr(path), ptr(new BigUint64Array([...words.map((word) => BigInt(ptr(word))), 0n])));
+throw new Error(`${program.join(" ")} could not take this program's place`);
