@@ -1,6 +1,6 @@
 /**
  * PID 1 of a sandbox: reads the settings, closes itself to user code, starts the worker, serves. The only file with
- * side effects on import, next to `worker.ts`.
+ * side effects on import, next to `apart.ts` and `worker.ts`.
  *
  * Law: nothing of user code runs before this process is out of its reach.
  */

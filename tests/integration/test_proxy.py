@@ -1,4 +1,4 @@
-"""docker/nginx.conf in a real nginx, in front of a real container."""
+"""docker/nginx.conf in a real nginx and docker/traefik.yml in a real Traefik, in front of a real container."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import absent, eventually
 from tests.integration.operator import DOCKER, Done, await_health, compose, lawful, sh
@@ -29,12 +31,13 @@ http {{
 """
 
 
-@pytest.fixture
-def address(ports: None, tmp_path: Path) -> Iterator[str]:
-    """Start a container with a secret, and nginx with a certificate and a user; yield where it listens."""
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    if nginx is None:
-        absent("there is no nginx; scripts/compose.sh installs one")
+Places = dict[str, str]
+"""Words of a proxy's file → what they are on this machine."""
+
+
+@pytest.fixture(params=["nginx", "traefik"])
+def address(ports: None, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Start a container with a secret, and a proxy with a certificate and a user; yield where it listens."""
     lawful(f"{compose()} up -d", BUN_SANDBOX_SECRET=SECRET)
     await_health()
     lawful(
@@ -44,17 +47,39 @@ def address(ports: None, tmp_path: Path) -> Iterator[str]:
     )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    text = (DOCKER / "nginx.conf").read_text("utf-8")
-    places = {"listen 443": f"listen 127.0.0.1:{port}", "/etc/nginx/tls": str(tmp_path), "/etc/nginx": str(tmp_path),
+    begin = {"nginx": nginx, "traefik": traefik}[request.param]
+    with subprocess.Popen(begin(tmp_path, port), env={"BUN_SANDBOX_SECRET": SECRET}) as process:
+        yield f"https://127.0.0.1:{port}"
+        process.terminate()
+
+
+def nginx(folder: Path, port: int) -> list[str]:
+    """Return the command of nginx on a port, with docker/nginx.conf."""
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if program is None:
+        absent("there is no nginx; scripts/compose.sh installs one")
+    places = {"listen 443": f"listen 127.0.0.1:{port}", "/etc/nginx/tls": str(folder), "/etc/nginx": str(folder),
               "http://bun-sandbox:": "http://127.0.0.1:", "${BUN_SANDBOX_SECRET}": SECRET}  # fmt: skip
+    (folder / "sandbox.conf").write_text(moved((DOCKER / "nginx.conf").read_text("utf-8"), places), "utf-8")
+    (folder / "nginx.conf").write_text(FRAME.format(user=getpass.getuser(), folder=folder), "utf-8")
+    return [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+
+
+def traefik(folder: Path, port: int) -> list[str]:
+    """Return the command of Traefik on a port, as docker/compose.traefik.yml has it, with docker/traefik.yml."""
+    places = {"/etc/traefik/tls": str(folder), "/etc/traefik": str(folder), "http://bun-sandbox:": "http://127.0.0.1:"}
+    (folder / "sandbox.yml").write_text(moved((DOCKER / "traefik.yml").read_text("utf-8"), places), "utf-8")
+    service = yaml.safe_load((DOCKER / "compose.traefik.yml").read_text("utf-8"))["services"]["traefik"]
+    options = moved("\n".join(service["command"]), {"=:443": f"=127.0.0.1:{port}", "/etc/traefik": str(folder)})
+    return [str(Path(sys.executable).with_name("traefik")), *options.split("\n")]
+
+
+def moved(text: str, places: Places) -> str:
+    """Return the text with what stands for something on this machine in its place."""
     for name, here in places.items():
         assert name in text
         text = text.replace(name, here)
-    (tmp_path / "sandbox.conf").write_text(text, "utf-8")
-    (tmp_path / "nginx.conf").write_text(FRAME.format(user=getpass.getuser(), folder=tmp_path), "utf-8")
-    with subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]) as process:
-        yield f"https://127.0.0.1:{port}"
-        process.terminate()
+    return text
 
 
 def ask(address: str, options: str = "") -> Done:
@@ -66,7 +91,7 @@ def status(address: str, options: str = "") -> str:
     return ask(address, options).stdout.rpartition("\n")[2]
 
 
-def test_behind_nginx_who_has_a_password_executes_over_tls_and_nobody_else(address: str) -> None:
+def test_behind_a_proxy_who_has_a_password_executes_over_tls_and_nobody_else(address: str) -> None:
     assert eventually(lambda: status(f"{address}/health") == "200")
     code = '--data \'{"code": "6 * 7"}\''
     assert status(f"{address}/execute", code) == "401"
@@ -79,7 +104,7 @@ def test_behind_nginx_who_has_a_password_executes_over_tls_and_nobody_else(addre
         assert status(f"{address}/{path}", "--user ada:lovelace") == "404"
 
 
-def test_events_pass_nginx_as_they_happen(address: str) -> None:
+def test_events_pass_a_proxy_as_they_happen(address: str) -> None:
     assert eventually(lambda: status(f"{address}/health") == "200")
     code = json.dumps({"code": "console.log('begun'); await Bun.sleep(60_000)"})
     options = ["--user", "ada:lovelace", "--header", "Accept: application/x-ndjson", "--data", code]
