@@ -59,8 +59,13 @@ test("executions are counted by outcome, those before the first look too, and no
     expect(lines).toContain(line);
 });
 
-test("what nobody asks about takes no room without end", async () => {
+test("no execution is lost between two looks, however many there are", async () => {
   const metrics = new Metrics();
-  for (let i = 0; i < 20_000; i++) metrics.record(end("ok", 1));
-  expect((await metrics.read(NOW)).text).toContain('executions_total{outcome="ok"} 10000\n');
+  for (let look = 1; look <= 2; look++) {
+    for (let i = 0; i < 25_000; i++) metrics.record(end("ok", 1));
+    const { text } = await metrics.read(NOW);
+    expect(text).toContain(`executions_total{outcome="ok"} ${look * 25_000}\n`);
+    expect(text).toContain(`execution_duration_seconds_count ${look * 25_000}\n`);
+    expect(text).toContain(`output_bytes_total ${look * 250_000}\n`);
+  }
 });

@@ -1,14 +1,16 @@
 /**
  * What Prometheus reads: the executions so far, and the sandbox now.
  *
- * Names and units: https://prometheus.io/docs/practices/naming/. The library is loaded when somebody first asks, since
- * most sandboxes belong to a kernel and are never asked.
+ * Names and units: https://prometheus.io/docs/practices/naming/. The library is loaded when somebody first asks or many
+ * have ended, since most sandboxes belong to a kernel and are never asked.
+ *
+ * Law: every execution is counted once, however long nobody looks.
  */
 import type { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { EndEvent } from "../wire.ts";
 
-/** So many executions before the first look are counted. */
-const MAX_PENDING = 10_000;
+/** So many executions are kept as they are until somebody asks; past that they are counted. */
+const MAX_PENDING = 1000;
 const SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
 
 /** Read at the moment of a look. */
@@ -49,14 +51,13 @@ export class Metrics {
 
   /** Counts an execution that has ended. */
   record(end: EndEvent): void {
-    if (this.#pending.length < MAX_PENDING) this.#pending.push(end);
+    this.#pending.push(end);
+    if (this.#pending.length === MAX_PENDING) void this.#counted();
   }
 
   /** The text format of Prometheus, and its content type. */
   async read(now: Now): Promise<{ readonly text: string; readonly contentType: string }> {
-    this.#series ??= makeSeries();
-    const series = await this.#series;
-    for (const end of this.#pending.splice(0)) count(series, end);
+    const series = await this.#counted();
     set(series.restarts, now.restarts);
     series.workers.set(now.workers);
     series.running.set(now.running);
@@ -68,6 +69,13 @@ export class Metrics {
     series.info.set({ version: now.version, bun: now.bun }, 1);
     const { registry } = series;
     return { text: await registry.metrics(), contentType: registry.contentType };
+  }
+
+  async #counted(): Promise<Series> {
+    this.#series ??= makeSeries();
+    const series = await this.#series;
+    for (const end of this.#pending.splice(0)) count(series, end);
+    return series;
   }
 }
 
