@@ -195,6 +195,39 @@ describe("folders", () => {
     expect([existsSync(join(others ?? "", "kept")), existsSync(join(outside, "kept"))]).toEqual([true, true]);
   });
 
+  test("a folder that there is not keeps none after it from being cleaned", () => {
+    const [first, none, last] = ["first", "none", "last"].map((name) => join(client.folder, name));
+    for (const folder of [first, last]) mkdirSync(folder ?? "");
+    writeFileSync(join(last ?? "", "left"), "");
+    new Homes([first ?? "", none ?? "", last ?? ""]).renew("mine", later);
+    expect(readdirSync(last ?? "")).toEqual([]);
+  });
+
+  test.each(["", "deep/"])(
+    "what goes from %p while it is cleaned keeps nothing else from going",
+    async (folder) => {
+      const place = join(client.folder, folder);
+      mkdirSync(place, { recursive: true });
+      const homes = new Homes([client.folder]);
+      const come = `const { rmSync, writeFileSync } = require("node:fs"); console.log(1);
+      for (let i = 0; ; i = (i + 1) % 100) {
+        try { writeFileSync("${place}/coming-" + i, "") } catch {}
+        rmSync("${place}/coming-" + (i - 1), { force: true });
+      }`;
+      await using neighbour = Bun.spawn([process.execPath, "-e", come], { stdout: "pipe" });
+      await neighbour.stdout.getReader().read();
+      const left = Array.from({ length: 20 }, (_, n) => join(place, `left-${n}`));
+      for (let round = 0; round < 200; round++) {
+        mkdirSync(place, { recursive: true });
+        for (const path of left) writeFileSync(path, "");
+        homes.renew("mine", later);
+        expect(left.filter((path) => existsSync(path))).toEqual([]);
+      }
+      neighbour.kill("SIGKILL");
+      await neighbour.exited;
+    },
+  );
+
   test("what is younger than those who still run stays", () => {
     const homes = new Homes([client.folder]);
     writeFileSync(join(client.folder, "young"), "");

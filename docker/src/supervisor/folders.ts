@@ -78,7 +78,7 @@ export function empty(folder: string | Buffer): void {
   for (const parent of found) {
     for (const name of readdirSync(parent, { encoding: "buffer" })) {
       const path = Buffer.concat([parent, SLASH, name]);
-      if (isUnlinked(path)) continue;
+      if (isGone(path)) continue;
       const moved = Buffer.concat([top, SLASH, Buffer.from(crypto.randomUUID())]);
       chmodSync(path, OWNER);
       renameSync(path, moved);
@@ -88,12 +88,12 @@ export function empty(folder: string | Buffer): void {
   }
 }
 
-/** Everything can be, but a folder. */
-function isUnlinked(path: Buffer): boolean {
+/** Everything can be unlinked but a folder, unless somebody else was faster. */
+function isGone(path: Buffer): boolean {
   try {
     unlinkSync(path);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
   }
 }

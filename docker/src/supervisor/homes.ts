@@ -35,20 +35,12 @@ export class Homes {
    * milliseconds since the epoch: nobody can set that time (st_ctime in inode(7)).
    */
   renew(name: string, before: number): void {
-    try {
-      remove(this.path(name));
-      for (const folder of this.shared)
-        for (const other of readdirSync(folder, { encoding: "buffer" })) {
-          const path = Buffer.concat([Buffer.from(`${folder}/`), other]);
-          if (
-            !(folder === this.#root && this.#names.has(other.toString())) &&
-            lstatSync(path).ctimeMs < before
-          )
-            remove(path);
-        }
-    } catch {
-      // The neighbours may have been faster.
-    }
+    remove(this.path(name));
+    for (const folder of this.shared)
+      for (const other of names(folder)) {
+        const isHome = folder === this.#root && this.#names.has(other.toString());
+        if (!isHome) remove(Buffer.concat([Buffer.from(`${folder}/`), other]), before);
+      }
     try {
       mkdirSync(this.path(name), { mode: 0o700 });
     } catch {
@@ -57,13 +49,25 @@ export class Homes {
   }
 }
 
-function remove(path: string | Buffer): void {
+/** Empty where there is no such folder. */
+function names(folder: string): Buffer[] {
   try {
-    if (!lstatSync(path).isDirectory()) return unlinkSync(path);
+    return readdirSync(folder, { encoding: "buffer" });
+  } catch {
+    return [];
+  }
+}
+
+/** Leaves what has changed since `before`. */
+function remove(path: string | Buffer, before = Infinity): void {
+  try {
+    const found = lstatSync(path);
+    if (found.ctimeMs >= before) return;
+    if (!found.isDirectory()) return unlinkSync(path);
     empty(path);
     rmdirSync(path);
   } catch {
-    // It is gone already, or somebody else's.
+    // A neighbour was faster, or it is somebody else's.
   }
 }
 
