@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Notebook, output, traceback } from "./notebook.harness.ts";
+import { Notebook, output, traceback, until } from "./notebook.harness.ts";
 import { Busy } from "./repl.ts";
 import type { Event } from "./wire.ts";
 
@@ -102,6 +102,22 @@ describe("one cell at a time", () => {
     expect(() => start("1")).toThrow(Busy);
     expect((await end).outcome).toBe("ok");
   });
+});
+
+test("commands that a busy worker has yet to read reach it in order, each whole", async () => {
+  const { end, events } = start("console.log(1); const over = Date.now() + 200; while (Date.now() < over);");
+  await until(() => output(events) !== "");
+  const large = `"${"x".repeat(300_000)}"`;
+  const codes = [large, `f(${large}`, "2", `[${large}`, "3"];
+  const answers = codes.map((code) => repl.ask({ about: "is_complete", code }));
+  expect((await Promise.all(answers)).map((answer) => "status" in answer && answer.status)).toEqual([
+    "complete",
+    "incomplete",
+    "complete",
+    "incomplete",
+    "complete",
+  ]);
+  expect((await end).outcome).toBe("ok");
 });
 
 /** Conversations that pytest reads too. UPDATE_TRANSCRIPTS=1 writes them anew. */

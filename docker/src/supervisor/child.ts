@@ -4,11 +4,12 @@
  * Law: what the worker says and what is printed past it travel apart. When a report arrives, everything printed before
  * it has been delivered.
  */
-import { closeSync, writeSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { dirname } from "node:path";
 import { FRAME_KINDS, type Frame, FrameReader, kindOf } from "./frames.ts";
 import { Lines } from "./lines.ts";
-import { neverBlock, pipe, socketPair } from "./linux.ts";
+import { pipe, socketPair } from "./linux.ts";
+import { Outbox } from "./outbox.ts";
 import { Pump, turn } from "./pump.ts";
 import { readReport } from "./report.ts";
 import type { Command, Report } from "../wire.ts";
@@ -37,9 +38,6 @@ const program = (name: string): string[] => [
     : `${dirname(import.meta.dir)}/${name}.ts`,
 ];
 const PIPE_BYTES = 1 << 20;
-/** How long a worker may leave a command unread. */
-const SEND_MS = 5000;
-const RETRY_MS = 5;
 
 const unfinished = new Set<number>();
 /** The workers' processes that Bun has yet to wait for. */
@@ -48,10 +46,9 @@ export const children: ReadonlySet<number> = unfinished;
 export class Child {
   readonly pid: number;
   readonly #process: Bun.Subprocess;
-  readonly #commands: number;
-  readonly #answers: number;
+  readonly #commands: Outbox;
+  readonly #answers: Outbox;
   readonly #printed: readonly Pump[];
-  #open = true;
 
   /**
    * @param folders that it may write, its own first; null where nothing keeps it apart from others (apart.ts).
@@ -84,10 +81,8 @@ export class Child {
     }
     this.pid = this.#process.pid;
     unfinished.add(this.pid);
-    this.#commands = commands.ours;
-    this.#answers = answers.write;
-    neverBlock(this.#commands);
-    neverBlock(this.#answers);
+    this.#commands = new Outbox(commands.ours, () => this.signal("SIGKILL"));
+    this.#answers = new Outbox(answers.write, () => this.signal("SIGKILL"));
     this.#printed = [
       new Pump(stdout.read, (bytes) => (events.printed("stdout", null, bytes), true)),
       new Pump(stderr.read, (bytes) => (events.printed("stderr", null, bytes), true)),
@@ -95,31 +90,17 @@ export class Child {
     void this.#follow(channel.read, events);
   }
 
-  /** Never waits: user code may have stopped to read, and this process has others to serve. */
   send(command: Command): void {
     // An interrupt may have swallowed the end of an earlier line.
-    this.#write(this.#commands, Buffer.from(`\n${JSON.stringify(command)}\n`), performance.now() + SEND_MS);
+    this.#commands.send(`\n${JSON.stringify(command)}\n`);
   }
 
   answerInput(answer: InputAnswer): void {
-    this.#write(this.#answers, Buffer.from(`${JSON.stringify(answer)}\n`), performance.now() + SEND_MS);
+    this.#answers.send(`${JSON.stringify(answer)}\n`);
   }
 
   signal(name: "SIGINT" | "SIGKILL"): void {
     this.#process.kill(name);
-  }
-
-  #write(fd: number, bytes: Uint8Array, deadline: number): void {
-    if (!this.#open) return;
-    let written = 0;
-    try {
-      written = writeSync(fd, bytes);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") deadline = 0;
-    }
-    if (written === bytes.length) return;
-    if (performance.now() > deadline) this.signal("SIGKILL");
-    else setTimeout(() => this.#write(fd, bytes.subarray(written), deadline), RETRY_MS);
   }
 
   /** Ends with the process, not with its pipes: whatever it started may hold them open. */
@@ -162,9 +143,8 @@ export class Child {
     void channel.ended.then(() => this.signal("SIGKILL"));
     await this.#process.exited;
     unfinished.delete(this.pid);
-    this.#open = false;
-    closeSync(this.#commands);
-    closeSync(this.#answers);
+    this.#commands.close();
+    this.#answers.close();
     await channel.drain();
     await this.#drain();
     const { exitCode, signalCode } = this.#process;
