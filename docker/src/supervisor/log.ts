@@ -7,7 +7,6 @@
 import { writeSync } from "node:fs";
 import type { Witness } from "../server.ts";
 import { neverBlock } from "./linux.ts";
-import { Transcript } from "./transcript.ts";
 
 const STDOUT = 1;
 /** The most of a program and of its output that an audit keeps, in characters each. */
@@ -18,35 +17,38 @@ const SESSION_DIGITS = 8;
 /** @param isAudit adds the code, and the text that it printed. */
 export function logExecutions(isAudit: boolean): Witness {
   neverBlock(STDOUT);
-  return ({ execution, session, code }) => {
-    const asked = performance.now();
-    const transcript = isAudit ? new Transcript() : null;
-    return (event) => {
-      transcript?.add(event);
-      if (event.type !== "end") return;
-      const { type: _, ...figures } = event;
-      const audited = transcript === null ? {} : { code: cut(code), ...printed(transcript) };
-      write({
-        time: new Date().toISOString(),
-        event: "execution",
-        execution,
-        session: session?.slice(0, SESSION_DIGITS) ?? null,
-        waited_ms: Math.max(0, Math.round(performance.now() - asked - event.wall_ms)),
-        ...figures,
-        ...audited,
-      });
-    };
-  };
+  return witnessInto(write, isAudit);
 }
 
 /** A sandbox whose workers cannot start serves nobody; `said` is what the last of them printed. */
 export function logFailure(said: string): void {
-  write({ time: new Date().toISOString(), event: "worker_failed", said });
+  write(JSON.stringify({ time: new Date().toISOString(), event: "worker_failed", said }));
 }
 
-function printed(transcript: Transcript) {
-  const { stdout, stderr } = transcript.summary();
-  return { stdout: cut(stdout), stderr: cut(stderr) };
+/** Pure: hands on one line for each execution, at its end. */
+export function witnessInto(write: (line: string) => void, isAudit: boolean): Witness {
+  return ({ execution, session, code }) => {
+    const asked = performance.now();
+    const printed = { stdout: "", stderr: "" };
+    return (event) => {
+      // What a program has cleared it has printed all the same.
+      if (isAudit && event.type === "stream") printed[event.name] = cut(printed[event.name] + event.text);
+      if (event.type !== "end") return;
+      const { type: _, ...figures } = event;
+      const audited = isAudit ? { code: cut(code), ...printed } : {};
+      write(
+        JSON.stringify({
+          time: new Date().toISOString(),
+          event: "execution",
+          execution,
+          session: session?.slice(0, SESSION_DIGITS) ?? null,
+          waited_ms: Math.max(0, Math.round(performance.now() - asked - event.wall_ms)),
+          ...figures,
+          ...audited,
+        }),
+      );
+    };
+  };
 }
 
 const cut = (text: string): string => text.slice(0, MAX_AUDITED);
@@ -55,12 +57,12 @@ const cut = (text: string): string => text.slice(0, MAX_AUDITED);
 let rest: Uint8Array = new Uint8Array();
 
 /** A line that there is no room for is left out, and none is cut. */
-function write(record: Readonly<Record<string, unknown>>): void {
+function write(line: string): void {
   try {
     rest = rest.subarray(writeSync(STDOUT, rest));
     if (rest.length > 0) return;
-    const line = Buffer.from(`${JSON.stringify(record)}\n`);
-    rest = line.subarray(writeSync(STDOUT, line));
+    const bytes = Buffer.from(`${line}\n`);
+    rest = bytes.subarray(writeSync(STDOUT, bytes));
   } catch {
     // Nobody reads it.
   }
