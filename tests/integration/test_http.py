@@ -466,7 +466,7 @@ def test_each_execution_is_a_line_of_the_log_that_says_nothing_of_its_code(box: 
 
 def test_an_audit_keeps_the_code_and_what_it_printed_what_it_has_cleared_too(engine: DockerEngine) -> None:
     with served(environment={"BUN_SANDBOX_AUDIT": "1"}) as box:
-        code = "console.log('loud' + 'ly'); console.clear(); display.clearOutput(); console.log('calm')"
+        code = "console.log('loud' + 'ly'); console.clear(); clearOutput(); console.log('calm')"
         assert box.printed(code) == "calm\n"
         (line,) = box.log()
         assert (line["code"], line["stdout"], line["stderr"]) == (code, "loudly\ncalm\n", "")

@@ -64,3 +64,20 @@ describe("an audit", () => {
     expect(logged(false, {}, print("loud"))).not.toMatch(/loud|run\(\)/);
   });
 });
+
+test.each([
+  ["a control of ASCII", "\u007f\u001b"],
+  ["controls of C1", "\u0080\u009b31m\u009f"],
+  ["marks of direction", "\u202a\u202e\u2066\u2069\u200e\u200f\u061c"],
+  ["ends of lines", "\u2028\u2029\r\n"],
+  ["what cannot be seen", "\u00a0\u00ad\u200b\ufeff\u{e0041}"],
+  ["half a character", "\ud800"],
+])("%s stands in no line as it is, and the line's value is the same", (_, text) => {
+  const line = logged(true, { execution: text, code: text }, print(text), print(text, "stderr"));
+  expect(line).toMatch(/^[\x20-\x7e]+$/);
+  expect(JSON.parse(line)).toMatchObject({ execution: text, code: text, stdout: text, stderr: text });
+});
+
+test("what can be seen stands in a line as it is", () => {
+  expect(logged(true, { code: "größe = 'שלום 你好 🥐'" })).toContain("größe = 'שלום 你好 🥐'");
+});

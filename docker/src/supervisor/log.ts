@@ -22,11 +22,11 @@ export function logExecutions(isAudit: boolean): Witness {
 
 /** A sandbox whose workers cannot start serves nobody; `said` is what the last of them printed. */
 export function logFailure(said: string): void {
-  write(JSON.stringify({ time: new Date().toISOString(), event: "worker_failed", said }));
+  write(visible({ time: new Date().toISOString(), event: "worker_failed", said }));
 }
 
-/** Pure: hands on one line for each execution, at its end. */
-export function witnessInto(write: (line: string) => void, isAudit: boolean): Witness {
+/** Hands on one line for each execution, at its end. */
+export function witnessInto(tell: (line: string) => void, isAudit: boolean): Witness {
   return ({ execution, session, code }) => {
     const asked = performance.now();
     const printed = { stdout: "", stderr: "" };
@@ -36,8 +36,8 @@ export function witnessInto(write: (line: string) => void, isAudit: boolean): Wi
       if (event.type !== "end") return;
       const { type: _, ...figures } = event;
       const audited = isAudit ? { code: cut(code), ...printed } : {};
-      write(
-        JSON.stringify({
+      tell(
+        visible({
           time: new Date().toISOString(),
           event: "execution",
           execution,
@@ -50,6 +50,14 @@ export function witnessInto(write: (line: string) => void, isAudit: boolean): Wi
     };
   };
 }
+
+/**
+ * As JSON of the same value, in which a terminal finds nothing to obey, to hide or to show in another order: what is a
+ * control, format, private or unassigned character, and no blank but the space, is spelled out.
+ */
+const visible = (record: object): string =>
+  JSON.stringify(record).replace(/(?! )[\p{C}\p{Z}]/gu, (char) => char.split("").map(escape).join(""));
+const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 const cut = (text: string): string => text.slice(0, MAX_AUDITED);
 
