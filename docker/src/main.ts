@@ -9,6 +9,7 @@ import { Lifeline } from "./supervisor/lifeline.ts";
 import { hide } from "./hidden.ts";
 import { landlockVersion } from "./landlock.ts";
 import { Homes } from "./supervisor/homes.ts";
+import { target } from "./supervisor/http.ts";
 import { logExecutions, logFailure } from "./supervisor/log.ts";
 import { NDJSON } from "./supervisor/replies.ts";
 import { workersFor } from "./supervisor/place.ts";
@@ -86,7 +87,7 @@ function serve(port: number, handle: Handler): void {
     maxRequestBodySize,
     idleTimeout: IDLE_S,
     fetch: async (request, connection) => {
-      if (WITHOUT_HURRY.has(new URL(request.url).pathname)) connection.timeout(request, 0);
+      if (WITHOUT_HURRY.has(target(request).pathname)) connection.timeout(request, 0);
       const answer = await handle(request, connection.requestIP(request)?.address);
       // What nobody takes is not kept.
       if (answer.headers.get("content-type") !== NDJSON) connection.timeout(request, IDLE_S);

@@ -21,7 +21,7 @@ import {
   variables,
   writeMode,
 } from "./supervisor/fields.ts";
-import { allow, type Body, body, HttpError } from "./supervisor/http.ts";
+import { allow, type Body, body, HttpError, target } from "./supervisor/http.ts";
 import { isFromInside } from "./supervisor/inside.ts";
 import { usageOfOthers } from "./supervisor/linux.ts";
 import { Metrics } from "./supervisor/metrics.ts";
@@ -79,7 +79,7 @@ export class Server {
   handler(only?: readonly string[]): Handler {
     return async (request, client) => {
       try {
-        const { pathname } = new URL(request.url);
+        const { pathname } = target(request);
         if (only !== undefined && !only.includes(pathname)) throw notFound(pathname);
         return await this.#route(request, pathname, client);
       } catch (error) {
@@ -143,6 +143,13 @@ export class Server {
 
   #authorize(request: Request, client?: string): void {
     if (this.secret === "") {
+      const page = request.headers.get("origin");
+      if (page !== null)
+        throw new HttpError(
+          403,
+          "forbidden",
+          `a page of ${page.slice(0, 200)} asks; without a secret nothing is run for web pages`,
+        );
       if (client === undefined || !isFromInside(client)) return;
       throw new HttpError(
         403,
@@ -190,7 +197,7 @@ export class Server {
   }
 
   #close(request: Request): Response {
-    this.workers.close(new URL(request.url).pathname.slice("/sessions/".length));
+    this.workers.close(target(request).pathname.slice("/sessions/".length));
     return new Response(null, { status: 204 });
   }
 

@@ -438,6 +438,34 @@ def test_what_is_no_request_is_refused_or_hung_up_on(box: Served, request_bytes:
     box.lives()
 
 
+@pytest.mark.parametrize("host", ["Host: a b", "Host:", "Host: x:99999", "Host: a/b", "X-Forwarded-Host: z"])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_whatever_a_request_says_of_hosts_it_is_answered(box: Served, host: str, version: str) -> None:
+    with socket.create_connection(("127.0.0.1", box.port(9999)), timeout=30) as line:
+        line.sendall(f"GET /health/live HTTP/{version}\r\n{host}\r\nConnection: close\r\n\r\n".encode())
+        answer = line.makefile("rb").read()
+    # HTTP/1.1 wants a host (RFC 9112, section 3.2).
+    is_refused = version == "1.1" and not host.startswith("Host:")
+    assert answer.split()[1] == (b"400" if is_refused else b"200")
+    box.log()
+
+
+@pytest.mark.parametrize("path", ["//x/metrics", "/./../metrics/../nothing", "@x/metrics", "*"])
+def test_a_path_is_what_is_asked_for_and_no_other(box: Served, path: str) -> None:
+    with connect(box) as line:
+        line.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert line.makefile("rb").read().split()[1] in {b"400", b"404"}
+
+
+def test_without_a_secret_no_web_page_runs_anything(box: Served) -> None:
+    simple = {"content-type": "text/plain", "origin": "https://evil.example"}
+    for method, path in (("POST", "/execute"), ("POST", "/sessions"), ("GET", "/self_check")):
+        answer = box.client.request(method, path, headers=simple, content=b'{"code": "1"}')
+        assert answer.status_code == httpx.codes.FORBIDDEN
+        assert answer.json()["error"]["message"].startswith("a page of https://evil.example asks")
+    assert not box.client.get("/health", headers=simple).headers.get("access-control-allow-origin")
+
+
 def connect(box: Served) -> socket.socket:
     return socket.create_connection(("127.0.0.1", box.port(9998)), timeout=30)
 

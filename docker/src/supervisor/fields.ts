@@ -1,5 +1,5 @@
 /** Pure: the JSON object that a request brings → what it asks for. Each throws an HttpError that names the field. */
-import { type Body, HttpError } from "./http.ts";
+import { type Body, HttpError, target } from "./http.ts";
 import type { Limits } from "./ending.ts";
 import { type ExecuteRequest, type Question, WRITE_MODES, type WriteMode } from "../wire.ts";
 import type { Address } from "../workers.ts";
@@ -57,7 +57,7 @@ const place = (fields: Body) => {
 
 /** A parameter behind the question mark; null where there is none. */
 export const parameter = (request: Request, wanted: string): string | null =>
-  new URL(request.url).searchParams.get(wanted);
+  target(request).searchParams.get(wanted);
 
 export function writeMode(request: Request): WriteMode {
   const asked = parameter(request, "mode") ?? "create";
@@ -89,7 +89,11 @@ function name(fields: Body, wanted: string): string | null {
 function wholeNumber(fields: Body, wanted: string, fallback: number, most = 2 ** 31 - 1): number {
   const value = fields[wanted] ?? fallback;
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= most) return value;
-  throw new HttpError(400, "bad_request", `"${wanted}" must be a whole number, not ${describe(value)}`);
+  throw new HttpError(
+    400,
+    "bad_request",
+    `"${wanted}" must be a whole number from 0 to ${most}, not ${describe(value)}`,
+  );
 }
 
 function flag(fields: Body, wanted: string): boolean {
@@ -99,6 +103,7 @@ function flag(fields: Body, wanted: string): boolean {
 }
 
 function describe(value: unknown): string {
-  if (value === undefined) return "missing";
+  if (value === undefined) return "left out";
+  if (typeof value === "number") return String(value);
   return value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }

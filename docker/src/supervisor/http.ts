@@ -34,6 +34,12 @@ export function allow(request: Request, ...methods: readonly string[]): void {
   throw new HttpError(405, "method_not_allowed", `use ${wanted}, not ${request.method}`, { allow: wanted });
 }
 
+/** What a request asks for, whatever it says of hosts: HTTP/1.0 names none, and others name what is none. */
+export function target(request: Request): URL {
+  const path = request.url.replace(/^[a-z]+:\/\/[^/]*/i, "").slice(1);
+  return URL.parse(`http://sandbox/${path}`) ?? new URL("http://sandbox");
+}
+
 export type Body = Readonly<Record<string, unknown>>;
 
 /**
