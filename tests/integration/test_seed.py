@@ -227,7 +227,17 @@ def test_memory_can_be_raised_by_hand_and_by_a_file(tmp_path: Path) -> None:
     host = up("{mem_limit: 512m, memswap_limit: 512m}", tmp_path)["HostConfig"]
     assert host["Memory"] == host["MemorySwap"] == 512 << 20
     lawful(f"{compose()} -f docker-compose.yml -f compose.memory.yml up -d")
-    assert inspect()["HostConfig"]["Memory"] == 512 << 20
+    assert inspect()["HostConfig"]["Memory"] == inspect()["HostConfig"]["MemorySwap"] == 512 << 20
+    await_health()
+    assert execute("new Uint8Array(250 << 20).fill(1).length")["outcome"] == "ok"
+
+
+def test_limits_and_an_audit_are_asked_for_in_the_shell() -> None:
+    lawful(f"{compose()} up -d", MAX_EXECUTION_TIME="900", MAX_MEMORY="100m", BUN_SANDBOX_AUDIT="1")
+    limits = await_health()["limits"]
+    assert (limits["max_execution_ms"], limits["max_memory_bytes"]) == (900, 100 << 20)
+    execute("console.log('heard')")
+    assert eventually(lambda: '"stdout":"heard\\n"' in lawful(f"docker logs {NAME}"))
 
 
 def test_logs_are_rotated(tmp_path: Path) -> None:
