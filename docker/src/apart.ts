@@ -1,5 +1,5 @@
 /**
- * Begins a worker apart from its neighbours: `bun apart.js <its folder>:<folder that all write>… <program>…`.
+ * Begins a worker apart from its neighbours: `bun apart.js <its folders as JSON> <program>…`.
  *
  * Landlock bounds a thread and what comes after it, and a worker has threads before it has a say. So this process bounds
  * itself, and the worker's program takes its place.
@@ -7,7 +7,7 @@
 import { dlopen, ptr } from "bun:ffi";
 import { readdirSync } from "node:fs";
 import { endFirst } from "./hidden.ts";
-import { bounds, landlockVersion, restrict } from "./landlock.ts";
+import { bounds, type Folders, landlockVersion, restrict } from "./landlock.ts";
 
 const { execv, fcntl } = dlopen("libc.so.6", {
   execv: { args: ["ptr", "ptr"], returns: "i32" },
@@ -19,13 +19,12 @@ const F_SETFD = 2;
 const INHERITED = [3, 4, 5];
 
 const [folders = "", ...program] = process.argv.slice(2);
-const [home = "", ...shared] = folders.split(":");
 
 // Nobody within the bounds can say that of itself.
 endFirst();
 restrict(
   landlockVersion(),
-  bounds(home, shared, (folder) => readdirSync(folder)),
+  bounds(JSON.parse(folders) as Folders, (folder) => readdirSync(folder)),
 );
 for (const fd of INHERITED) fcntl(fd, F_SETFD, 0);
 const words = program.map((word) => Buffer.from(`${word}\0`));

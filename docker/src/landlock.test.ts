@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { bounds, rightsOf, scopesOf } from "./landlock.ts";
+import { bounds, type Folders, rightsOf, scopesOf } from "./landlock.ts";
 
 const TREE: Readonly<Record<string, readonly string[]>> = {
   "/": ["etc", "proc", "sandbox", "tmp"],
+  "/etc": ["hosts", "secret"],
   "/sandbox": ["code", "node_modules"],
   "/sandbox/code": ["one", "two"],
 };
@@ -10,13 +11,14 @@ const EXECUTE_AND_READ = 0b101;
 const LIST = 0b1000;
 const ALL = 0x7fff;
 
-function granted(home: string, shared: readonly string[] = []): Record<string, number> {
-  const rules = bounds(home, shared, (folder) => TREE[folder] ?? []);
+function granted(folders: Partial<Folders> = {}): Record<string, number> {
+  const all = { home: "/sandbox/code/one", shared: [], closed: [], ...folders };
+  const rules = bounds(all, (folder) => TREE[folder] ?? []);
   return Object.fromEntries(rules.map(({ path, rights }) => [path, rights]));
 }
 
 test("nothing but the names of what lies beside a worker's folder is granted", () => {
-  const { "/dev/null": _, "/dev/zero": __, "/dev/full": ___, ...rest } = granted("/sandbox/code/one");
+  const { "/dev/null": _, "/dev/zero": __, "/dev/full": ___, ...rest } = granted();
   expect(rest).toEqual({
     "/": LIST,
     "/etc": EXECUTE_AND_READ,
@@ -28,7 +30,12 @@ test("nothing but the names of what lies beside a worker's folder is granted", (
 });
 
 test("folders that are shared may be written by all", () => {
-  expect(granted("/sandbox/code/one", ["/tmp"])["/tmp"]).toBe(ALL);
+  expect(granted({ shared: ["/tmp"] })["/tmp"]).toBe(ALL);
+});
+
+test("what is closed is granted to nobody, and what lies beside it is", () => {
+  const { "/etc": folder, "/etc/hosts": other, "/etc/secret": file } = granted({ closed: ["/etc/secret"] });
+  expect([folder, other, file]).toEqual([undefined, EXECUTE_AND_READ, undefined]);
 });
 
 test.each([

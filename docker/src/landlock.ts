@@ -4,6 +4,7 @@
  */
 import { dlopen, ptr } from "bun:ffi";
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { readStatus } from "./supervisor/selfcheck.ts";
 
 const { syscall } = dlopen("libc.so.6", {
@@ -45,24 +46,33 @@ export function landlockVersion(): number {
   return Math.max(0, Number(syscall(LANDLOCK_CREATE_RULESET, 0, 0, CREATE_RULESET_VERSION, 0)));
 }
 
+export type Folders = {
+  /** May be written by this process alone. */
+  readonly home: string;
+  /** May be written by all. */
+  readonly shared: readonly string[];
+  /** May be read by nobody. */
+  readonly closed: readonly string[];
+};
+
 /**
- * Pure: all may be read but what lies beside `home`; that and the folders of `shared` may be written. Folders are listed
- * everywhere, since whoever looks for a package goes through all above it. `list` tells what lies in a folder.
+ * Pure: all may be read but what lies beside `home`, and what is closed. Folders are listed everywhere, since whoever
+ * looks for a package goes through all above it. `list` tells what lies in a folder.
  */
 export function bounds(
-  home: string,
-  shared: readonly string[],
+  { home, shared, closed }: Folders,
   list: (folder: string) => readonly string[],
 ): Rule[] {
-  const steps = home.split("/").slice(1);
-  const beside = steps.slice(0, -1).flatMap((step, depth) => {
-    const above = ["", ...steps.slice(0, depth)].join("/");
-    const others = list(above === "" ? "/" : above).filter((name) => name !== step);
-    return others.map((name) => `${above}/${name}`);
-  });
+  const unread = [dirname(home), ...closed];
+  const readable = (path: string): string[] => {
+    if (unread.includes(path)) return [];
+    const below = path === "/" ? path : `${path}/`;
+    if (!unread.some((other) => other.startsWith(below))) return [path];
+    return list(path).flatMap((name) => readable(`${below}${name}`));
+  };
   return [
     { path: "/", rights: READ_DIR },
-    ...beside.map((path) => ({ path, rights: EXECUTE | READ_FILE })),
+    ...readable("/").map((path) => ({ path, rights: EXECUTE | READ_FILE })),
     ...SINKS.map((path) => ({ path, rights: WRITE_FILE })),
     ...[home, ...shared].map((path) => ({ path, rights: EVERYTHING })),
   ];

@@ -42,7 +42,7 @@ const workers = new Workers({
     : {
         count: workersFor(readLimits()),
         // The folder for code belongs to root where a container was started without an owner for it.
-        homes: new Homes(["/sandbox/code", "/dev/shm", "/tmp"]),
+        homes: new Homes(["/sandbox/code", "/dev/shm", "/tmp"], settings.closed),
         landlock: landlockVersion(),
       }),
 });

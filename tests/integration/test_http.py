@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -455,6 +456,36 @@ def test_a_path_is_what_is_asked_for_and_no_other(box: Served, path: str) -> Non
     with connect(box) as line:
         line.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         assert line.makefile("rb").read().split()[1] in {b"400", b"404"}
+
+
+def test_every_command_of_the_page_gives_what_the_page_says(box: Served, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/http-api.md").read_text("utf-8")
+    said = [
+        (command, answer.replace("\n ", ""))
+        for block in re.findall(r"```\n(\$ .*?)```", page, re.DOTALL)
+        for command, answer in re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", block, re.MULTILINE)
+    ]
+    (tmp_path / "buns.csv").write_text("bun,price\nplain,1\nsweet,2\n\n", "utf-8")
+    mark = "--- next ---"
+    script = "".join(f"{command}\necho; echo '{mark}'\n" for command, _ in said)
+    script = script.replace("localhost:9998", f"127.0.0.1:{box.port(9998)}")
+    done = subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    answers = done.stdout.split(mark)
+    assert len(answers) == len(said) + 1 > 8
+    for (command, wanted), answer in zip(said, answers, strict=False):
+        assert bool(wanted) == bool(answer.strip()), (command, answer)
+        if wanted:
+            assert shape(json.loads(answer)) == shape(json.loads(wanted)), command
+    assert (tmp_path / "back.csv").read_bytes() == (tmp_path / "buns.csv").read_bytes()
+
+
+def shape(value: object) -> object:
+    """Return what of an answer is the same each time: all but numbers."""
+    if isinstance(value, dict):
+        return {name: shape(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [shape(part) for part in value]
+    return type(value) if isinstance(value, int) else value
 
 
 def test_without_a_secret_no_web_page_runs_anything(box: Served) -> None:

@@ -258,6 +258,8 @@ def test_a_secret_of_the_environment_or_of_a_file_is_asked_for(tmp_path: Path) -
     )
     lawful(f"{compose()} -f docker-compose.yml -f {override} up -d")
     _only_to("0ther")
+    read = "require('node:fs').readFileSync('/run/secrets/bun_sandbox_secret')"
+    assert execute(read, Authorization="Bearer 0ther")["error"]["message"].startswith("EACCES")
 
 
 def _only_to(secret: str) -> None:

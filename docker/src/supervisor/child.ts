@@ -7,6 +7,7 @@
 import { closeSync } from "node:fs";
 import { dirname } from "node:path";
 import { FRAME_KINDS, type Frame, FrameReader, kindOf } from "./frames.ts";
+import type { Folders } from "../landlock.ts";
 import { Lines } from "./lines.ts";
 import { pipe, socketPair } from "./linux.ts";
 import { Outbox } from "./outbox.ts";
@@ -51,21 +52,17 @@ export class Child {
   readonly #printed: readonly Pump[];
 
   /**
-   * @param folders that it may write, its own first; null where nothing keeps it apart from others (apart.ts).
+   * @param folders null where nothing keeps it apart from others (apart.ts).
    * @throws when the kernel has no room for another process.
    */
-  constructor(
-    environment: Readonly<Record<string, string>>,
-    folders: readonly string[] | null,
-    events: ChildEvents,
-  ) {
+  constructor(environment: Readonly<Record<string, string>>, folders: Folders | null, events: ChildEvents) {
     const stdout = pipe(PIPE_BYTES);
     const stderr = pipe(PIPE_BYTES);
     const channel = pipe(PIPE_BYTES);
     const answers = pipe(PIPE_BYTES);
     const commands = socketPair();
     try {
-      const apart = folders === null ? [] : [...program("apart"), folders.join(":")];
+      const apart = folders === null ? [] : [...program("apart"), JSON.stringify(folders)];
       this.#process = Bun.spawn([...apart, ...program("worker")], {
         cwd: "/",
         env: environment,

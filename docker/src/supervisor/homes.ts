@@ -5,14 +5,21 @@
  * need.
  */
 import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import type { Folders } from "../landlock.ts";
 import { empty } from "./folders.ts";
 
 export class Homes {
   readonly #root: string;
   readonly #names = new Set<string>();
 
-  /** @param shared folders that all may write; the first that this process may write too holds the homes. */
-  constructor(readonly shared: readonly string[]) {
+  /**
+   * @param shared folders that all may write; the first that this process may write too holds the homes.
+   * @param closed what no worker may read.
+   */
+  constructor(
+    readonly shared: readonly string[],
+    readonly closed: readonly string[] = [],
+  ) {
     this.#root = shared.find(isWritable) ?? "/";
   }
 
@@ -20,9 +27,10 @@ export class Homes {
     return `${this.#root}/${name}`;
   }
 
-  /** What the worker of that name may write: its own folder, and those that all may write and that hold no homes. */
-  folders(name: string): readonly string[] {
-    return [this.path(name), ...this.shared.filter((folder) => folder !== this.#root)];
+  /** What keeps the worker of that name apart; what all may write holds no homes. */
+  folders(name: string): Folders {
+    const shared = this.shared.filter((folder) => folder !== this.#root);
+    return { home: this.path(name), shared, closed: this.closed };
   }
 
   environment(name: string): Readonly<Record<string, string>> {

@@ -1,11 +1,13 @@
 /** The environment of the container → the supervisor's settings. A wrong value stops the start, with its name. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import type { Limits } from "./ending.ts";
 import type { Identity } from "../server.ts";
 
 export type Settings = {
   readonly limits: Limits;
   readonly secret: string;
+  /** What no program inside may read. */
+  readonly closed: readonly string[];
   readonly socket: string | null;
   readonly port: number;
   readonly healthPort: number;
@@ -21,13 +23,15 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, k: 2 ** 10, m: 2 
 
 /** @throws Error that names the variable, its value and what is allowed. */
 export function readSettings(env: Environment): Settings {
+  const secretFile = env["BUN_SANDBOX_SECRET_FILE"];
   return {
     limits: {
       maxExecutionMs: milliseconds(env, "MAX_EXECUTION_TIME", 30_000),
       maxMemoryBytes: bytes(env, "MAX_MEMORY", 0),
       maxOutputBytes: bytes(env, "MAX_OUTPUT", 1 << 20),
     },
-    secret: env["BUN_SANDBOX_SECRET"] || secretOfFile(env["BUN_SANDBOX_SECRET_FILE"]),
+    secret: env["BUN_SANDBOX_SECRET"] || secretOfFile(secretFile),
+    closed: secretFile && existsSync(secretFile) ? [realpathSync(secretFile)] : [],
     socket: env["BUN_SANDBOX_SOCKET"] || null,
     port: 9998,
     healthPort: 9999,

@@ -7,6 +7,7 @@ import { Child, type ChildEvents, children, type ExitStatus } from "./child.ts";
 import { makeRoom } from "./folders.ts";
 import { endOthers, isUnhidden, type Usage, usageOfOthers } from "./linux.ts";
 import { outOfMemoryKills } from "./memory.ts";
+import type { Folders } from "../landlock.ts";
 import type { Report } from "../wire.ts";
 
 /** What a worker shares its sandbox with. */
@@ -17,8 +18,8 @@ export type Company = {
   readonly memory: { readonly limitBytes: number; readonly look: () => void };
   /** Makes its place as it found it. Never throws. */
   readonly beforeStart: () => void;
-  /** The folders that it may write, its own first; null where nothing keeps it apart from others. */
-  readonly folders: readonly string[] | null;
+  /** Null where nothing keeps it apart from others. */
+  readonly folders: Folders | null;
   /** Told that workers cannot start, with what the last of them said. */
   readonly failed: (said: string) => void;
 };
