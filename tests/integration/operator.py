@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bun_sandbox_kernel import standalone
+from bun_sandbox_kernel import selfcheck, standalone
 from bun_sandbox_kernel.engines import docker_standalone
+from bun_sandbox_kernel.fields import Fields
+from bun_sandbox_kernel.policy import SandboxPolicy
 from tests.conftest import absent, eventually
 
 DOCKER = Path(__file__).parents[2] / "docker"
@@ -81,6 +84,12 @@ def self_check() -> Mapping[str, Any]:
     """Return what the first process finds around itself."""
     with urllib.request.urlopen("http://127.0.0.1:9998/self_check", timeout=10) as answer:
         return dict(json.load(answer))
+
+
+def broken() -> list[selfcheck.Line]:
+    """Return what of the policy does not hold inside, by what the container itself finds."""
+    policy = replace(SandboxPolicy(), uid=10002)
+    return [line for line in selfcheck.judge(Fields(self_check()), policy, private=False) if not line.holds]
 
 
 def require_ports() -> None:

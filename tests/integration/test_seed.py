@@ -20,6 +20,7 @@ from tests.integration.operator import (
     DOCKER,
     NAME,
     await_health,
+    broken,
     compose,
     execute,
     inspect,
@@ -71,9 +72,7 @@ def test_the_command_of_the_page_starts_a_container_with_every_limit() -> None:
     lawful(f"docker run -d{page.partition('docker run -d')[2].partition('```')[0]}")
     await_health()
     assert json.loads(lawful(CURL))["stdout"] == "Hello from sandbox!\n"
-    held = self_check()
-    assert (held["memory_bytes"], held["swap_bytes"], held["pids"]) == (256 << 20, 0, 50)
-    assert all("noexec" in mount["options"] for mount in held["mounts"] if mount["path"] in {"/tmp", "/sandbox/code"})
+    assert broken() == []
 
 
 def edited(folder: Path, settings: str) -> str:
@@ -115,6 +114,7 @@ def test_a_built_image_that_is_run_by_hand_executes_code(base: str) -> None:
 def test_compose_brings_up_a_container_with_every_limit_and_its_commands_work() -> None:
     lawful(f"{compose()} up -d")
     await_health()
+    assert broken() == []
     assert NAME in lawful(f"{compose()} ps")
     assert json.loads(lawful(CURL))["stdout"] == "Hello from sandbox!\n"
     assert follows(f"{compose()} logs -f", '"event":"execution"')
