@@ -88,9 +88,11 @@ function serve(port: number, handle: Handler): void {
     idleTimeout: IDLE_S,
     fetch: async (request, connection) => {
       if (WITHOUT_HURRY.has(target(request).pathname)) connection.timeout(request, 0);
-      const answer = await handle(request, connection.requestIP(request)?.address);
+      // Bun counts from here on, whatever is read meanwhile.
+      const hurry = () => connection.timeout(request, IDLE_S);
+      const answer = await handle(request, { address: connection.requestIP(request)?.address, hurry });
       // What nobody takes is not kept.
-      if (answer.headers.get("content-type") !== NDJSON) connection.timeout(request, IDLE_S);
+      if (answer.headers.get("content-type") !== NDJSON) hurry();
       return answer;
     },
   });

@@ -7,7 +7,7 @@ import { Lines, LineTooLong, MAX_LINE } from "./supervisor/lines.ts";
 import { readReport } from "./supervisor/report.ts";
 import { readSettings } from "./supervisor/settings.ts";
 import { Transcript } from "./supervisor/transcript.ts";
-import type { EndEvent } from "./wire.ts";
+import type { EndEvent, Event } from "./wire.ts";
 
 describe("reports of a hostile worker", () => {
   test("are read field by field, so that nothing rides along", () => {
@@ -110,26 +110,71 @@ const end: EndEvent = {
   dropped_bytes: 0,
 };
 
+const answered = (...events: Event[]): unknown => {
+  const transcript = new Transcript();
+  for (const event of events) transcript.add(event);
+  return JSON.parse(
+    transcript
+      .pieces()
+      .map((piece) => piece())
+      .join(""),
+  );
+};
+const print = (name: "stdout" | "stderr", text: string): Event => ({ type: "stream", name, text });
+const display = (text: string): Event => ({
+  type: "display",
+  data: { "text/plain": text },
+  metadata: {},
+  display_id: null,
+  update: false,
+});
+
 describe("the one JSON object of a person with curl", () => {
-  test("gathers streams, result and end", () => {
-    const transcript = new Transcript();
-    transcript.add({ type: "stream", name: "stdout", text: "a" });
-    transcript.add({ type: "stream", name: "stderr", text: "b" });
-    transcript.add({ type: "stream", name: "stdout", text: "c" });
-    transcript.add({ type: "result", data: { "text/plain": "2" }, metadata: {} });
-    transcript.add(end);
-    expect(transcript.summary()).toMatchObject({
+  test("gathers streams, displays, result and end", () => {
+    const result: Event = { type: "result", data: { "text/plain": "2" }, metadata: {} };
+    const { type: _, ...figures } = end;
+    const events = [
+      print("stdout", "a"),
+      print("stderr", "b"),
+      display("1"),
+      print("stdout", "c"),
+      display("2"),
+    ];
+    expect(answered(...events, result, end)).toEqual({
       stdout: "ac",
       stderr: "b",
       result: { "text/plain": "2" },
+      displays: [{ "text/plain": "1" }, { "text/plain": "2" }],
       error: null,
+      ...figures,
+    });
+  });
+
+  test("has no output that the program has cleared", () => {
+    const events = [
+      print("stdout", "a"),
+      print("stderr", "b"),
+      display("1"),
+      { type: "clear", wait: false } as const,
+    ];
+    expect(answered(...events, print("stdout", "c"), end)).toMatchObject({
+      stdout: "c",
+      stderr: "",
+      displays: [],
     });
   });
 
   test("has an error whenever the outcome is not ok", () => {
-    const transcript = new Transcript();
-    transcript.add({ ...end, outcome: "timeout", message: "too long" });
-    expect(transcript.summary().error).toEqual({ name: "timeout", message: "too long", traceback: "" });
+    expect(answered({ ...end, outcome: "timeout", message: "too long" })).toMatchObject({
+      error: { name: "timeout", message: "too long", traceback: "" },
+      result: null,
+    });
+  });
+
+  test("has whatever text is printed, in whatever pieces", () => {
+    const text = `\u0000\u0001"\\\n\u2028 é 🥐`;
+    const units = text.split("").map((unit) => print("stdout", unit));
+    expect(answered(...units, print("stderr", text), end)).toMatchObject({ stdout: text, stderr: text });
   });
 });
 

@@ -32,8 +32,13 @@ import type { Workers } from "./workers.ts";
 
 export type Identity = { readonly version: string; readonly bun: string };
 
-/** `client` is its address, where it has one. */
-export type Handler = (request: Request, client?: string) => Promise<Response>;
+/** Who asks, by way of a port. */
+export type Client = {
+  readonly address: string | undefined;
+  /** From now on the connection is closed once nothing has moved for a while. */
+  readonly hurry: () => void;
+};
+export type Handler = (request: Request, client?: Client) => Promise<Response>;
 
 /** Told of each execution's events, with its request and how long it has waited for its worker. */
 export type Witness = (request: ExecuteRequest) => (event: Event) => void;
@@ -42,7 +47,7 @@ type Route = {
   readonly methods: readonly string[];
   /** Nobody has to know the secret. */
   readonly isOpen: boolean;
-  readonly answer: (request: Request) => Response | Promise<Response>;
+  readonly answer: (request: Request, client?: Client) => Response | Promise<Response>;
 };
 const closed = (methods: readonly string[], answer: Route["answer"]): Route => ({
   methods,
@@ -103,7 +108,9 @@ export class Server {
       ["/self_check", closed(["GET"], () => Response.json(readSelfCheck()))],
       [
         "/execute",
-        closed(["POST"], async (request) => this.#execute(request, executeRequest(await body(request)))),
+        closed(["POST"], async (request, client) =>
+          this.#execute(request, executeRequest(await body(request)), client),
+        ),
       ],
       ["/interrupt", posted((fields) => this.#interrupt(fields))],
       ["/input", posted((fields) => this.#input(fields))],
@@ -133,15 +140,15 @@ export class Server {
     ];
   }
 
-  async #route(request: Request, path: string, client?: string): Promise<Response> {
+  async #route(request: Request, path: string, client?: Client): Promise<Response> {
     const route = this.#routes.get(path.replace(/^\/sessions\/[^/]+$/, "/sessions/{session}"));
     if (route === undefined) throw notFound(path);
     allow(request, ...route.methods);
     if (!route.isOpen) this.#authorize(request, client);
-    return route.answer(request);
+    return route.answer(request, client);
   }
 
-  #authorize(request: Request, client?: string): void {
+  #authorize(request: Request, client?: Client): void {
     if (this.secret === "") {
       const page = request.headers.get("origin");
       if (page !== null)
@@ -150,7 +157,7 @@ export class Server {
           "forbidden",
           `a page of ${page.slice(0, 200)} asks; without a secret nothing is run for web pages`,
         );
-      if (client === undefined || !isFromInside(client)) return;
+      if (client?.address === undefined || !isFromInside(client.address)) return;
       throw new HttpError(
         403,
         "forbidden",
@@ -165,7 +172,7 @@ export class Server {
     });
   }
 
-  #execute(request: Request, execution: ExecuteRequest): Promise<Response> {
+  #execute(request: Request, execution: ExecuteRequest, client?: Client): Promise<Response> {
     const isStream = request.headers.get("accept")?.includes(NDJSON) === true;
     // One answer cannot ask back.
     const asked = isStream ? execution : { ...execution, allow_stdin: false };
@@ -178,7 +185,8 @@ export class Server {
       };
       return this.workers.execute(asked, told, request.signal);
     };
-    return isStream ? asItHappens(begin) : inOneAnswer(begin, request.signal);
+    const hurry = client?.hurry ?? (() => {});
+    return isStream ? asItHappens(begin, hurry) : inOneAnswer(begin, request.signal, hurry);
   }
 
   #interrupt(fields: Body) {

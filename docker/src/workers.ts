@@ -5,6 +5,7 @@
  * cannot be served soon is told at once.
  */
 import { Busy, Repl } from "./repl.ts";
+import { room } from "./supervisor/answer.ts";
 import type { Limits } from "./supervisor/ending.ts";
 import { Files } from "./supervisor/files.ts";
 import type { Homes } from "./supervisor/homes.ts";
@@ -92,6 +93,8 @@ export class Workers {
     gone: AbortSignal,
   ): Promise<{ readonly repl: Repl; readonly ended: Promise<void> }> {
     const { session } = request;
+    // Before a session is looked up, which may be closed meanwhile.
+    if (session !== null) await room();
     const place =
       session !== null ? this.#of(session) : this.isShared ? await this.#take(gone) : this.#unclaimed();
     place.since = Date.now();
@@ -201,6 +204,7 @@ export class Workers {
     const place = this.#waiting.length === 0 ? this.#free() : undefined;
     if (place !== undefined) {
       place.isTaken = true;
+      await room();
       return place;
     }
     if (this.#waiting.length >= MAX_WAITING) {
@@ -215,7 +219,9 @@ export class Workers {
       this.#waiting.splice(at, 1);
       reject(new HttpError(499, "gone", "the client hung up"));
     });
-    return promise;
+    const taken = await promise;
+    await room();
+    return taken;
   }
 
   #serve(): void {

@@ -427,6 +427,37 @@ def test_answers_that_nobody_reads_do_not_take_the_memory_of_all(box: Served) ->
         line.close()
 
 
+def test_answers_as_large_as_they_may_be_leave_the_supervisor_memory_to_live(engine: DockerEngine) -> None:
+    """In JSON each of these bytes takes six."""
+    with served(environment={"MAX_OUTPUT": "10m"}) as box, ThreadPoolExecutor() as pool:
+        answers = pool.map(box.printed, ["console.log('\\u0001'.repeat(11e6))"] * 6)
+        assert {len(printed) for printed in answers} == {10 * MEGABYTE}
+        box.lives()
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+def test_an_answer_that_nobody_reads_is_dropped_once_its_execution_has_ended(engine: DockerEngine, accept: str) -> None:
+    code = json.dumps({"code": "console.log('\\u0001'.repeat(11e6))"}).encode()
+    head = f"POST /execute HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nContent-Length: {len(code)}\r\n\r\n".encode()
+    with served(environment={"MAX_OUTPUT": "10m"}) as box:
+        lines = [connect(box) for _ in range(12)]
+        for line in lines:
+            line.sendall(head + code)
+        assert eventually(lambda: connections(box) == len(lines))
+        assert eventually(lambda: connections(box) == 0, 60)
+        box.lives()
+        for line in lines:
+            line.close()
+
+
+def connections(box: Served) -> int:
+    """Count those that the supervisor keeps open on 9998 (proc_net_tcp of Linux: local address, then state 01)."""
+    pid = docker("inspect", "--format={{.State.Pid}}", box.name).strip()
+    tables = [Path(f"/proc/{pid}/net/{name}").read_text("ascii") for name in ("tcp", "tcp6")]
+    rows = [row.split() for table in tables for row in table.splitlines()[1:]]
+    return sum(local.endswith(f":{9998:04X}") and state == "01" for _, local, _, state, *_ in rows)
+
+
 @pytest.mark.parametrize("request_bytes", NO_REQUESTS.values(), ids=NO_REQUESTS)
 def test_what_is_no_request_is_refused_or_hung_up_on(box: Served, request_bytes: bytes) -> None:
     with connect(box) as line:

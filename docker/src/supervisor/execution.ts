@@ -8,8 +8,8 @@ import type { Usage } from "./linux.ts";
 
 /** Text is collected this long, so that a flood of short lines becomes few events. */
 const COLLECT_MS = 5;
-/** Longest text of one event. */
-const MAX_TEXT_BYTES = 1 << 18;
+/** Longest text of one event; as JSON it may be six times as long. */
+const MAX_TEXT_BYTES = 1 << 16;
 /** So many workers may end before they have read a stateless execution. */
 const MAX_TRIES = 3;
 /** What the smallest event costs of a cell's output, so that a million empty ones have an end. */

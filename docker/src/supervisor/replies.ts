@@ -5,16 +5,18 @@
  */
 import type { Repl } from "../repl.ts";
 import type { Event } from "../wire.ts";
+import { Answer, type Piece } from "./answer.ts";
 import { Transcript } from "./transcript.ts";
 
 export const NDJSON = "application/x-ndjson";
+const JSON_TYPE = "application/json;charset=utf-8";
 
 /** Starts the execution; resolves once it has its worker. */
 export type Begin = (
   emit: (event: Event) => void,
 ) => Promise<{ readonly repl: Repl; readonly ended: Promise<void> }>;
 
-export async function inOneAnswer(begin: Begin, gone: AbortSignal): Promise<Response> {
+export async function inOneAnswer(begin: Begin, gone: AbortSignal, hurry: () => void): Promise<Response> {
   const transcript = new Transcript();
   const { repl, ended } = await begin((event) => transcript.add(event));
   const stop = () => repl.interrupt();
@@ -22,27 +24,26 @@ export async function inOneAnswer(begin: Begin, gone: AbortSignal): Promise<Resp
   if (gone.aborted) stop();
   await ended;
   gone.removeEventListener("abort", stop);
-  return Response.json(transcript.summary());
+  const answer = new Answer(hurry);
+  answer.add(...transcript.pieces());
+  answer.end(transcript.bytes);
+  return new Response(answer.body, { headers: { "content-type": JSON_TYPE } });
 }
 
-export async function asItHappens(begin: Begin): Promise<Response> {
-  let controller!: ReadableStreamDefaultController<string>;
-  let hasEnded = false;
-  let isGone = false;
+export async function asItHappens(begin: Begin, hurry: () => void): Promise<Response> {
   let repl: Repl | null = null;
-  const stream = new ReadableStream<string>({
-    start: (given) => void (controller = given),
-    cancel: () => {
-      isGone = true;
-      if (!hasEnded) repl?.interrupt();
-    },
-  });
+  const answer = new Answer(hurry, () => repl?.interrupt());
   const execution = await begin((event) => {
-    hasEnded ||= event.type === "end";
-    if (isGone) return;
-    controller.enqueue(`${JSON.stringify(event)}\n`);
-    if (hasEnded) controller.close();
+    answer.add(line(event));
+    if (event.type === "end") answer.end(event.output_bytes - event.dropped_bytes);
   });
   ({ repl } = execution);
-  return new Response(stream, { headers: { "content-type": NDJSON } });
+  return new Response(answer.body, { headers: { "content-type": NDJSON } });
+}
+
+/** Text can grow sixfold in JSON, so it waits as it is; a tree of values takes more than its JSON. */
+function line(event: Event): Piece {
+  if (event.type === "stream") return () => `${JSON.stringify(event)}\n`;
+  const text = `${JSON.stringify(event)}\n`;
+  return () => text;
 }

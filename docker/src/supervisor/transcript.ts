@@ -1,5 +1,6 @@
 /** Pure: the events of one execution → the one JSON object that a person with curl gets. */
 import type { EndEvent, Event, MimeBundle } from "../wire.ts";
+import type { Piece } from "./answer.ts";
 
 export type Summary = Omit<EndEvent, "type"> & {
   readonly stdout: string;
@@ -12,8 +13,9 @@ export type Summary = Omit<EndEvent, "type"> & {
 export class Transcript {
   #stdout: string[] = [];
   #stderr: string[] = [];
-  #displays: MimeBundle[] = [];
-  #result: MimeBundle | null = null;
+  /** As JSON: a tree of values takes more. */
+  #displays: string[] = [];
+  #result = "null";
   #error: Summary["error"] = null;
   #end: EndEvent | null = null;
 
@@ -23,7 +25,7 @@ export class Transcript {
         (event.name === "stdout" ? this.#stdout : this.#stderr).push(event.text);
         break;
       case "display":
-        this.#displays.push(event.data);
+        this.#displays.push(JSON.stringify(event.data));
         break;
       case "clear":
         this.#stdout = [];
@@ -31,7 +33,7 @@ export class Transcript {
         this.#displays = [];
         break;
       case "result":
-        this.#result = event.data;
+        this.#result = JSON.stringify(event.data);
         break;
       case "error":
         this.#error = { name: event.ename, message: event.evalue, traceback: event.traceback.join("\n") };
@@ -44,18 +46,35 @@ export class Transcript {
     }
   }
 
-  /** @throws when the execution has not ended. */
-  summary(): Summary {
-    if (this.#end === null) throw new Error("the execution has not ended");
-    const { type: _, ...end } = this.#end;
+  /** A `Summary` as JSON, of which no two pieces need to be made at once. @throws when the execution has not ended. */
+  pieces(): readonly Piece[] {
+    const { type: _, ...end } = this.#ended;
     const stopped = end.message === "" ? null : { name: end.outcome, message: end.message, traceback: "" };
-    return {
-      stdout: this.#stdout.join(""),
-      stderr: this.#stderr.join(""),
-      result: this.#result,
-      displays: this.#displays,
-      error: this.#error ?? stopped,
-      ...end,
-    };
+    const rest = JSON.stringify({ error: this.#error ?? stopped, ...end });
+    return [
+      () => '{"stdout":"',
+      ...this.#stdout.map(quoted),
+      () => '","stderr":"',
+      ...this.#stderr.map(quoted),
+      () => `","result":${this.#result},"displays":[`,
+      ...this.#displays.map((display, at) => () => (at === 0 ? display : `,${display}`)),
+      () => `],${rest.slice(1)}`,
+    ];
+  }
+
+  /** What was printed and shown. */
+  get bytes(): number {
+    return this.#ended.output_bytes - this.#ended.dropped_bytes;
+  }
+
+  get #ended(): EndEvent {
+    if (this.#end === null) throw new Error("the execution has not ended");
+    return this.#end;
   }
 }
+
+/** What a piece of text is between the quotes of JSON; half a character is spelled out, and meets its other half there. */
+const quoted =
+  (text: string): Piece =>
+  () =>
+    JSON.stringify(text).slice(1, -1);
