@@ -24,6 +24,8 @@ import type {
 /** The worker already runs a cell, or the sandbox belongs to another session. */
 export class Busy extends Error {}
 
+type Lost = readonly [Outcome, EndEvent["state"], message: string, ExitStatus];
+
 const MEMORY_WATCH_MS = 50;
 /** So many questions of one cell may wait for their answers. */
 const MAX_INPUTS = 100;
@@ -35,6 +37,8 @@ export class Repl {
   #nextId = 1;
   #current: Execution | null = null;
   #last: Execution | null = null;
+  /** How the worker of a session has ended between two executions; the next one is told, and does not run. */
+  #lost: Lost | null = null;
   /** Also the latest that have ended. */
   readonly #executions = new Map<number, Execution>();
   readonly #questions = new Questions();
@@ -65,7 +69,10 @@ export class Repl {
     if (this.#current !== null)
       throw new Busy("the worker is running another cell; wait for its end or interrupt it");
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#runWhenReady(this.#begin(request, emit, resolve));
+    const execution = this.#begin(request, emit, resolve);
+    if (this.#lost === null) this.#runWhenReady(execution);
+    else this.#finish(execution, ...this.#lost);
+    this.#lost = null;
     return promise;
   }
 
@@ -223,11 +230,13 @@ export class Repl {
     }
     const outcome = ranOut ? "memory" : (execution?.stop ?? "crashed");
     const message = describeEnd(outcome, "lost", status, memoryBytes, emptied);
-    if (execution !== null) this.#finish(execution, outcome, "lost", message, status);
-    else if (wasReady || emptied.length > 0) this.late({ type: "worker", state: "lost", message });
+    if (execution !== null) return this.#finish(execution, outcome, "lost", message, status);
+    if (wasReady && this.succession.company.isHeld()) this.#lost = [outcome, "lost", message, status];
+    if (wasReady || emptied.length > 0) this.late({ type: "worker", state: "lost", message });
   }
 
   #replace(): void {
+    this.#lost = null;
     this.#questions.drop();
     this.succession.replace();
   }

@@ -160,6 +160,28 @@ describe("sessions", () => {
     }
   });
 
+  test("one whose worker ends between two executions tells the next, which does not run, and nobody else", async () => {
+    const session = await client.open();
+    const { restarts } = client.workers.state;
+    await client.run("let kept = 1; setTimeout(() => process.exit(3), 20)", { session });
+    await until(() => client.workers.state.restarts > restarts);
+    expect(await client.run("globalThis.ran = 1", { session })).toMatchObject({
+      outcome: "crashed",
+      state: "lost",
+      exit_code: 3,
+      message: "the program ended its process with exit status 3; all variables are gone",
+    });
+    const look = await client.run("[typeof kept, typeof ran]", { session });
+    expect(look.result).toEqual({ "text/plain": '[ "undefined", "undefined" ]' });
+    await client.run("setTimeout(() => process.exit(3), 20)", { session });
+    await until(() => client.workers.state.restarts > restarts + 1);
+    await client.close(session);
+    for (const next of [await client.open(), await client.open()]) {
+      expect((await client.run("1", { session: next })).outcome).toBe("ok");
+      await client.close(next);
+    }
+  });
+
   test("one that crashes keeps its files and its worker's place", async () => {
     const session = await client.open();
     await client.run("await Bun.write('mine', 'one'); process.exit(3)", { session });

@@ -20,6 +20,8 @@ const MAX_WAITING = 32;
 const RETRY_AFTER_S = 1;
 /** A session that nobody has used for so long ends, and its worker is free for others. */
 const SESSION_IDLE_MS = 600_000;
+/** How often the memory is looked at while nothing runs. */
+const IDLE_LOOK_MS = 500;
 const KERNELS_FOLDER = "/sandbox/code";
 
 export type Options = {
@@ -47,6 +49,7 @@ export class Workers {
 
   constructor(readonly options: Options) {
     void this.#grow();
+    setInterval(() => this.#look(), IDLE_LOOK_MS);
     if (this.isShared) setInterval(() => this.#endIdleSessions(), SESSION_IDLE_MS / 20);
   }
 
@@ -188,6 +191,7 @@ export class Workers {
         if (session === null || owner !== session) homes?.renew(name, this.#oldestBeside(place));
         place.owner = session;
       },
+      isHeld: () => homes !== null && place.session !== null,
       folders: landlock > 0 ? (homes?.folders(place.name) ?? null) : null,
       failed: this.options.failed,
     };
@@ -281,6 +285,13 @@ export class Workers {
   #oldestBeside(place: Place): number {
     const others = this.#places.filter((other) => other !== place && (other.isTaken || other.repl.busy));
     return Math.min(Date.now(), ...others.map(({ since }) => since));
+  }
+
+  /** What a session has left behind runs on between its executions; a kernel's worker may take all that there is. */
+  #look(): void {
+    this.#memory.look();
+    for (const { session, repl } of this.isShared ? this.#places : [])
+      if (session !== null && !repl.busy) repl.succession.look(repl.limits.maxMemoryBytes);
   }
 
   #endIdleSessions(): void {

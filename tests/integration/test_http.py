@@ -300,6 +300,17 @@ def test_one_that_eats_memory_ends_and_its_neighbour_goes_on(engine: DockerEngin
         assert neighbour.result()["outcome"] == "ok"
 
 
+def test_what_a_session_eats_between_two_executions_ends_it_and_the_next_is_told(engine: DockerEngine) -> None:
+    with served(environment={"MAX_MEMORY": "96m"}) as box:
+        session = box.client.post("/sessions", json={}).json()["session"]
+        box.execute("const all = []; setInterval(() => all.push(new Uint8Array(1 << 20).fill(1)), 20)", session=session)
+        assert eventually(lambda: box.state()["restarts"] == 1)
+        told = box.execute("console.log(1)", session=session)
+        message = "memory limit 96 MB reached; all variables are gone"
+        assert (told["outcome"], told["state"], told["message"], told["stdout"]) == ("memory", "lost", message, "")
+        assert box.printed("console.log(typeof all)", session=session) == "undefined\n"
+
+
 def test_the_one_that_eats_most_is_ended_first_where_only_all_have_a_limit(box: Served) -> None:
     assert box.idles()
     with ThreadPoolExecutor() as pool:

@@ -23,7 +23,6 @@ const NAMES = existsSync(`${CGROUPS}/cgroup.controllers`)
       mapped: "mapped_file",
       events: "memory/memory.oom_control",
     };
-const IDLE_LOOK_MS = 500;
 /** The most of the limit that is kept for the pages of programs. */
 const PROGRAMS_SHARE = 1 / 4;
 
@@ -32,9 +31,7 @@ export class Memory {
   #kills = outOfMemoryKills();
 
   /** `endLargest` ends the worker that takes most; it is told the limit in bytes. */
-  constructor(readonly endLargest: (limitBytes: number) => void) {
-    setInterval(() => this.look(), IDLE_LOOK_MS);
-  }
+  constructor(readonly endLargest: (limitBytes: number) => void) {}
 
   /** 0 for none; it may change while the sandbox runs. */
   get limitBytes(): number {

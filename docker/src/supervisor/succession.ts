@@ -18,6 +18,8 @@ export type Company = {
   readonly memory: { readonly limitBytes: number; readonly look: () => void };
   /** Makes its place as it found it. Never throws. */
   readonly beforeStart: () => void;
+  /** Whether somebody has variables in it, and hears of nothing between two executions. */
+  readonly isHeld: () => boolean;
   /** Null where nothing keeps it apart from others. */
   readonly folders: Folders | null;
   /** Told that workers cannot start, with what the last of them said. */
@@ -27,6 +29,7 @@ export const ALONE: Company = {
   neighbours: () => [],
   memory: { limitBytes: 0, look: () => {} },
   beforeStart: () => {},
+  isHeld: () => false,
   folders: null,
   failed: () => {},
 };
