@@ -25,13 +25,14 @@ FIXED_ENGINE: Version = (28, 3, 3)
 
 
 def examine(engine: DockerEngine) -> Iterator[Check]:
-    """Yield every check; asks the engine, the file system and Jupyter."""
+    """Yield every check; asks the engine, the file system, Jupyter, and the machine's sockets without an engine too."""
     yield check_policy(os.environ)
     try:
         info = engine.check()
         limits = engine.limits()
     except SandboxError as error:
         yield Check("fail", error.message, error.remedy)
+        yield standalone.check_ports(standalone.holders({}))
     else:
         yield check_engine(info)
         yield check_runc(info)

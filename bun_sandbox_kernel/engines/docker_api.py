@@ -254,7 +254,10 @@ def unavailable(error: BaseException) -> EngineUnavailable:
         return EngineUnavailable(
             f"The Docker engine at {host} did not answer within {ANSWER_SECONDS} s.", "Restart it, then try again."
         )
-    return EngineUnavailable(
-        f"No Docker engine answers at {host}.",
-        "Install and start one (Debian and Ubuntu: `apt-get install docker.io`), then run the cell again.",
-    )
+    remedy = "Install and start one (Debian and Ubuntu: `apt-get install docker.io`), then try again."
+    if host != DEFAULT_HOST:
+        remedy = (
+            f'DOCKER_HOST is "{host}": start the engine there, give the address of another (unix:///PATH or '
+            f"tcp://HOST:PORT), or unset it to use {DEFAULT_HOST}."
+        )
+    return EngineUnavailable(f"No Docker engine answers at {host}.", remedy)

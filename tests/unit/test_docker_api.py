@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bun_sandbox_kernel.engines.docker_api import limits_left_out, remedy_for
+from bun_sandbox_kernel.engines.docker_api import connect, limits_left_out, remedy_for, unavailable
+from bun_sandbox_kernel.errors import EngineUnavailable
 
 MEMORY = "Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded."
 SWAP = "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap."
@@ -37,3 +38,22 @@ def test_warning_that_takes_no_limit_away_stops_nothing(warnings: list[str]) -> 
 def test_full_disk_has_a_remedy_of_its_own() -> None:
     assert "docker system prune" in remedy_for("write /usr/local/bin/bun: no space left on device", "otherwise")
     assert remedy_for("manifest unknown", "otherwise") == "otherwise"
+
+
+@pytest.mark.parametrize("host", ["banana", "unix:///nowhere.sock", "tcp://127.0.0.1:1"])
+def test_an_engine_that_docker_host_names_in_vain_is_told_with_the_variable_and_its_value(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(EngineUnavailable) as raised:
+        connect().list("nothing")
+    assert f'DOCKER_HOST is "{host}"' in raised.value.remedy
+    assert "Install" not in raised.value.remedy
+
+
+def test_where_no_engine_is_named_one_is_to_be_installed_and_no_cell_is_spoken_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    remedy = unavailable(FileNotFoundError()).remedy
+    assert remedy == "Install and start one (Debian and Ubuntu: `apt-get install docker.io`), then try again."

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 
-from bun_sandbox_kernel import doctor
+from bun_sandbox_kernel import doctor, standalone
 from bun_sandbox_kernel.engines import EngineInfo
+from bun_sandbox_kernel.engines.docker import DockerEngine
 
 LIMITS = {"MemoryLimit": True, "SwapLimit": True, "CpuCfsQuota": True, "PidsLimit": True,
           "SecurityOptions": ["name=seccomp,profile=default"], "CgroupVersion": "2"}  # fmt: skip
@@ -40,3 +44,15 @@ def test_every_line_that_is_not_ok_has_a_remedy() -> None:
     lines = [doctor.check_engine(info("1.0")), doctor.check_runc(info(runc="1.0")), doctor.check_limits({}),
              doctor.check_policy({"BUN_SANDBOX_PIDS": "0"})]  # fmt: skip
     assert all(line.status != "ok" and line.remedy for line in lines)
+
+
+def test_without_an_engine_the_machine_s_sockets_tell_who_has_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "banana")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setattr(standalone, "PORTS", (port,))
+        found = {check.text: check for check in doctor.examine(DockerEngine())}
+    assert found["No Docker engine answers at banana."].status == "fail"
+    (ports,) = (text for text in found if text.startswith("ports: "))
+    assert f"taken are {port} by the process " in ports
+    assert f"({os.getpid()})" in ports
