@@ -122,7 +122,10 @@ def reap() -> None:
 @main.command()
 @click.option("--listen", metavar="HOST:PORT", help="Serve them to Prometheus instead, until interrupted.")
 def metrics(listen: str | None) -> None:
-    """Print what every sandbox of the engine uses, as Prometheus reads it."""
+    """Print what the sandboxes of all kernels use, as Prometheus reads it.
+
+    A container that serves without a kernel is not among them; it has /metrics of its own, on port 9999.
+    """
     from . import metrics as exporter
 
     if listen is None:

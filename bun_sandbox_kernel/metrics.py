@@ -1,4 +1,4 @@
-"""What every sandbox of an engine uses, as Prometheus reads it.
+"""What the sandboxes of an engine's kernels use, as Prometheus reads it.
 
 Law: figures are the engine's, never a sandbox's. Names and units: https://prometheus.io/docs/practices/naming/; none
 is one that a supervisor serves itself (docker/src/supervisor/metrics.ts).
@@ -55,7 +55,7 @@ def families(sandboxes: Sequence[Measured] | None) -> Iterator[Metric]:
     yield Gauge("bun_sandbox_engine_up", "Whether the engine answers: 1 or 0.", value=int(sandboxes is not None))
     if sandboxes is None:
         return
-    yield Gauge("bun_sandbox_containers", "Sandboxes that run.", value=len(sandboxes))
+    yield Gauge("bun_sandbox_containers", "Sandboxes of kernels that run.", value=len(sandboxes))
     info = InfoMetricFamily(_PREFIX, "Whose a sandbox is, and what it runs; the value is 1.", labels=["sandbox"])
     for one in sandboxes:
         said = {"image": one.image, "version": one.version, "owner_pid": one.owner_pid}

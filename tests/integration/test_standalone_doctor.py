@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +16,9 @@ from bun_sandbox_kernel import standalone
 from bun_sandbox_kernel.checks import Check
 from bun_sandbox_kernel.policy import SandboxPolicy
 from tests.conftest import eventually
-from tests.integration.operator import NAME, compose, inspect, lawful, sh
+from tests.integration.operator import NAME, await_health, compose, inspect, lawful, sh
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("ports")
 
 
@@ -74,3 +77,24 @@ def test_a_system_call_that_a_filter_ended_the_container_for_is_named(tmp_path: 
     assert finds(lambda check: "exit status 159" in check.text and check.remedy == standalone.SECCOMP)
     may_read_the_log = sh("dmesg").returncode == 0
     assert may_read_the_log is finds(lambda check: check.text.endswith("by the kernel's log: epoll_create1"))
+
+
+def test_the_container_is_none_of_a_kernel_s_and_has_metrics_of_its_own() -> None:
+    lawful(f"{compose()} up -d")
+    await_health()
+    printed = lawful("bun-sandbox metrics")
+    assert "# HELP bun_sandbox_containers Sandboxes of kernels that run.\n" in printed
+    assert inspect()["Id"][:12] not in printed
+    with urllib.request.urlopen("http://127.0.0.1:9999/metrics", timeout=10) as answer:
+        assert "bun_sandbox_" in answer.read().decode()
+    assert lawful("docker ps --quiet --filter name=^bun-sandbox$").strip() in inspect()["Id"]
+    assert lawful("docker ps --quiet --filter name=^bun-sandbox$ --filter label=io.bun-sandbox") == ""
+
+
+def test_the_scratch_folder_of_the_documents_belongs_to_who_the_documents_start_it_as() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text("utf-8")
+    ((user, scratch),) = re.findall(r"Permission denied below.*`(--user \S+)`.*?`(--tmpfs \S+)`", page)
+    write = "require('fs').writeFileSync('/sandbox/code/report.txt', '')"
+    run = f'docker run --rm --entrypoint /usr/local/bin/bun {user} {{}} {NAME} -e "{write}"'
+    lawful(run.format(scratch))
+    assert "EACCES" in sh(run.format(scratch.replace("10002", "10001"))).stderr

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import yaml
 
 from bun_sandbox_kernel import standalone
+from bun_sandbox_kernel.policy import SandboxPolicy
 from bun_sandbox_kernel.standalone import Denial, Holder
 
+ROOT = Path(__file__).parents[2]
 X86_64 = 0xC000003E
 AUDIT = (
     "[  12.345678] audit: type=1326 audit(1764000010.123:42): auid=4294967295 uid=10001 gid=10001 ses=4294967295 "
@@ -74,6 +79,32 @@ def test_how_a_dead_container_ended_leads_to_what_to_do(code: int, error: str, l
     assert f"exit status {code}" in check.text
     assert (error + log)[:40] in check.text
     assert remedy in check.remedy
+
+
+def document(page: str) -> str:
+    return " ".join((ROOT / "docs" / page).read_text("utf-8").split())
+
+
+@pytest.mark.parametrize("page", ["monitoring.md", "operating.md"])
+def test_documents_tell_the_sandboxes_of_kernels_from_the_container_that_has_none(page: str) -> None:
+    text = document(page)
+    assert "`docker stats bun-sandbox`" in text
+    assert "9999" in text
+    assert not re.search(r"(?:every|all) sandbox(?:es)?\b", text)
+
+
+@pytest.mark.parametrize(
+    ("page", "row"),
+    [
+        ("troubleshooting.md", "Permission denied below `/sandbox/code`"),
+        ("configuration.md", "`BUN_SANDBOX_SECRET_FILE`"),
+    ],
+)
+def test_documents_name_the_user_of_the_compose_file_and_that_of_the_image(page: str, row: str) -> None:
+    (line,) = re.findall(rf"^\| {re.escape(row)} .*", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE)
+    compose = yaml.safe_load((ROOT / "docker/docker-compose.yml").read_text("utf-8"))
+    assert compose["services"]["bun-sandbox"]["user"].partition(":")[0] in line
+    assert str(SandboxPolicy.uid) in line
 
 
 def test_what_a_container_said_brings_a_terminal_to_do_nothing() -> None:
