@@ -9,9 +9,9 @@ import ctypes
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import httpx
@@ -19,50 +19,25 @@ import psutil
 
 from .checks import Check
 from .engines import docker_standalone
+from .last_words import MEMORY, SECCOMP, STARVED, failed_worker, last_words, remedy_of_end, remedy_of_words
 from .names import visible
 from .policy import SandboxPolicy
 
 NAME = "bun-sandbox"
 PORTS = (9998, 9999)
 _CLASHING = {"127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1"}
-_LAST_LINES = 5
+_LAST_LINES = 100
+_RESTART_S = 0.1
+"""Docker waits as long before it starts a container again, and writes down that it has a moment after."""
 _ANSWER_S = 2
 _BOUNDS_SIGNALS = 6
 """The version of Landlock since which signals are within the bounds (LANDLOCK_SCOPE_SIGNAL in landlock(7))."""
-_SIGKILLED, _SIGSYS_KILLED = 137, 159
-"""Exit statuses of processes that a signal ended: 128 and its number."""
 _UP = {"running", "paused"}
 
-MEMORY = (
-    "Raise mem_limit and memswap_limit together (docker/compose.memory.yml), or lower MAX_MEMORY, so that a program "
-    "ends before the container."
-)
-SECCOMP = (
-    "Start it once with BUN_SANDBOX_SECCOMP=unconfined: if it comes up then, allow what it needs in "
-    "seccomp-profile.json, and keep the filter."
-)
-PROCESSES = (
-    "Give it a user of its own, or take nproc out of its ulimits: Linux counts that for all containers of one user "
-    "together, and pids_limit bounds this one alone."
-)
-PERMISSIONS = (
-    "Its user, 10002 by docker-compose.yml, must be able to read the files that are named: in an image of your own, "
-    "`COPY --chown=10002:10002`; for a mounted file, `chmod o+r`."
-)
 NEIGHBOURS = (
     "Start it with the seccomp-profile.json of this version, on Linux 6.12 or later with landlock among its security "
     "modules (lsm=); until then let nobody in whom the others do not trust."
 )
-_CAUSES = (
-    (r"already allocated|already in use", "Free the ports that are named above, then `docker start bun-sandbox`."),
-    (r"resource temporarily unavailable|EAGAIN", PROCESSES),
-    (r"permission denied|EACCES", PERMISSIONS),
-    (r"; (?:give|write) ", "Correct the setting, then `docker compose up -d`."),
-    (r"operation not permitted|EPERM|function not implemented|ENOSYS", SECCOMP),
-    (r"cannot allocate memory|out of memory|ENOMEM", MEMORY),
-    (r"no such file|exec format|not found", "Build the image again with `bun-sandbox image build --force`."),
-)
-"""What the engine or the container said → what to do; the first that fits."""
 
 
 class Holder(NamedTuple):
@@ -86,7 +61,10 @@ def examine() -> Iterator[Check]:
     described = docker_standalone.describe(NAME)
     if described is None:
         return
-    yield check_container(described, docker_standalone.last_lines(NAME, _LAST_LINES))
+    begun_s = _seconds(described["State"]["StartedAt"])
+    events, words = docker_standalone.last_lines(NAME, _LAST_LINES, begun_s - _RESTART_S)
+    yield check_container(described, words)
+    yield from check_workers(events)
     yield from check_apart(_health(described))
     yield from check_seccomp(described, denials(_kernel_log(), _user(described)))
 
@@ -106,34 +84,35 @@ def check_ports(held: Mapping[int, Holder]) -> Check:
     return Check("ok", "ports: 9998 and 9999 are free")
 
 
-def check_container(described: Mapping[str, Any], log: str) -> Check:
-    """Judge the engine's description of the container, and the end of its log."""
+def check_container(described: Mapping[str, Any], words: str) -> Check:
+    """Judge the engine's description of the container, and the end of what its last run said."""
     state = described["State"]
     out_of_memory = bool(state.get("OOMKilled"))
     if state["Status"] in _UP:
         if out_of_memory:
             return Check("warn", f"container: {NAME} is up, and has run out of memory before", MEMORY)
         return Check("ok", f"container: {NAME} is {state['Status']}")
-    code = state.get("ExitCode", 0)
-    words = " ".join(f"{state.get('Error', '')} {log}".split())
-    said = f", and said: {visible(words[-600:])}" if words else ""
+    code, error, said = state.get("ExitCode", 0), state.get("Error", ""), last_words(words)
+    shown = _together([error, *said] if error else said)
     return Check(
         "warn",
         f"container: {NAME} is {state['Status']}, with exit status {code}"
-        f"{', out of memory' if out_of_memory else ''}{said}",
-        _remedy(code, words, out_of_memory=out_of_memory),
+        f"{', out of memory' if out_of_memory else ''}{f', and said: {shown}' if shown else ''}",
+        remedy_of_end(code, error, said, is_out_of_memory=out_of_memory, is_restarting=state["Status"] == "restarting"),
     )
 
 
-def _remedy(code: int, words: str, *, out_of_memory: bool) -> str:
-    if out_of_memory or code == _SIGKILLED:
-        return MEMORY
-    if code == _SIGSYS_KILLED:
-        return SECCOMP
-    for pattern, remedy in _CAUSES:
-        if re.search(pattern, words, re.IGNORECASE):
-            return remedy
-    return "Start it with `docker start bun-sandbox`; `docker logs bun-sandbox` has its whole log."
+def check_workers(events: str) -> Iterator[Check]:
+    """Tell of workers that could not start, by the container's log; nothing where it tells of none."""
+    failed = failed_worker(events)
+    if failed is not None:
+        said = f"one said: {_together(failed.said)}" if failed.said else "said nothing"
+        text = f"workers: they could not start at {visible(failed.time)}, and {said}"
+        yield Check("warn", text, remedy_of_words(failed.said, STARVED))
+
+
+def _together(lines: Sequence[str]) -> str:
+    return " / ".join(map(visible, lines))
 
 
 def check_apart(health: Mapping[str, Any]) -> Iterator[Check]:
@@ -230,5 +209,4 @@ def _kernel_log() -> str:
 
 def _seconds(moment: str) -> float:
     """Seconds since the epoch of a time as the engine writes it, with up to nine digits behind the point."""
-    whole = datetime.fromisoformat(moment[:19]).replace(tzinfo=UTC)
-    return whole.timestamp()
+    return datetime.fromisoformat(moment).timestamp()

@@ -23,10 +23,15 @@ def describe(name: str) -> Mapping[str, Any] | None:
     return described
 
 
-def last_lines(name: str, lines: int) -> str:
-    """Return the end of the container's log."""
+def last_lines(name: str, lines: int, since_s: float) -> tuple[str, str]:
+    """Return the end of standard output and of standard error, of what came ``since_s`` seconds after the epoch."""
+    # The package takes no time before the epoch, which is when a container that never started began.
+    since = max(since_s, 1.0)
     with translated():
-        return package_client().logs(name, tail=lines).decode("utf-8", "replace")
+        client = package_client()
+        out = client.logs(name, stderr=False, tail=lines, since=since)
+        err = client.logs(name, stdout=False, tail=lines, since=since)
+    return out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
 
 def published() -> dict[int, str]:

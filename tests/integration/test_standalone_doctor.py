@@ -7,12 +7,13 @@ import os
 import re
 import socket
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bun_sandbox_kernel import standalone
+from bun_sandbox_kernel import last_words, standalone
 from bun_sandbox_kernel.checks import Check
 from bun_sandbox_kernel.policy import SandboxPolicy
 from tests.conftest import eventually
@@ -63,20 +64,86 @@ def test_the_last_words_of_a_dead_container_are_shown_with_what_to_do() -> None:
 
 def test_a_container_that_had_too_little_memory_is_told() -> None:
     dies("-m 24m --memory-swap 24m")
-    assert finds(lambda check: "out of memory" in check.text and check.remedy == standalone.MEMORY)
+    assert finds(lambda check: "out of memory" in check.text and check.remedy == last_words.MEMORY)
+
+
+def profile(folder: Path, call: str, denial: Mapping[str, Any]) -> Path:
+    """Write the profile that ships with ``denial`` in place of one call's permission."""
+    profile = json.loads(SandboxPolicy().seccomp())
+    for rule in profile["syscalls"]:
+        rule["names"] = [name for name in rule["names"] if name != call]
+    profile["syscalls"].append({"names": [call], **denial})
+    (folder / "profile.json").write_text(json.dumps(profile), "utf-8")
+    return folder / "profile.json"
 
 
 @pytest.mark.parametrize("user", ["", "--user 10002:10002"], ids=["image's", "compose's"])
 def test_a_system_call_that_a_filter_ended_the_container_for_is_named(tmp_path: Path, user: str) -> None:
-    profile = json.loads(SandboxPolicy().seccomp())
-    for rule in profile["syscalls"]:
-        rule["names"] = [name for name in rule["names"] if name != "epoll_create1"]
-    profile["syscalls"].append({"names": ["epoll_create1"], "action": "SCMP_ACT_KILL_PROCESS"})
-    (tmp_path / "profile.json").write_text(json.dumps(profile), "utf-8")
-    dies(f"{user} --cap-drop ALL --security-opt no-new-privileges --security-opt seccomp={tmp_path / 'profile.json'}")
-    assert finds(lambda check: "exit status 159" in check.text and check.remedy == standalone.SECCOMP)
+    filtered = profile(tmp_path, "epoll_create1", {"action": "SCMP_ACT_KILL_PROCESS"})
+    dies(f"{user} --cap-drop ALL --security-opt no-new-privileges --security-opt seccomp={filtered}")
+    assert finds(lambda check: "exit status 159" in check.text and check.remedy == last_words.SECCOMP)
     may_read_the_log = sh("dmesg").returncode == 0
     assert may_read_the_log is finds(lambda check: check.text.endswith("by the kernel's log: epoll_create1"))
+
+
+@pytest.mark.parametrize(
+    ("call", "errno", "status", "said"),
+    [
+        ("epoll_create1", 1, 132, "panic: failed to create the event loop: errno 1"),
+        ("epoll_create1", 38, 132, "panic: failed to create the event loop: errno 38"),
+        ("bind", 1, 1, "EPERM: operation not permitted, listen"),
+    ],
+)
+def test_a_system_call_that_a_filter_refuses_again_and_again_leads_to_the_filter(
+    tmp_path: Path, call: str, errno: int, status: int, said: str
+) -> None:
+    filtered = profile(tmp_path, call, {"action": "SCMP_ACT_ERRNO", "errnoRet": errno})
+    options = f"--cap-drop ALL --security-opt no-new-privileges --security-opt seccomp={filtered}"
+    lawful(f"docker run -d --name {NAME} --restart unless-stopped {options} {NAME}")
+    assert eventually(lambda: inspect()["RestartCount"] >= 3)
+    words = f"container: {NAME} is restarting, with exit status {status}, and said: {said}"
+    assert finds(lambda check: check.text == words and check.remedy == last_words.SECCOMP)
+
+
+def test_what_a_container_says_again_and_again_is_shown_once_and_whole() -> None:
+    lawful(f"docker run -d --name {NAME} --restart unless-stopped -e MAX_MEMORY=lots {NAME}")
+    assert eventually(lambda: inspect()["RestartCount"] >= 3)
+    assert finds(
+        lambda check: (
+            "is restarting, with exit status 1, and said: MAX_MEMORY is" in check.text
+            and check.text.count("MAX_MEMORY is") == 1
+            and "Correct the setting" in check.remedy
+        )
+    )
+
+
+def test_what_an_earlier_run_said_is_not_said_of_the_last_one(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    lawful(f"docker create --name {NAME} -v {tmp_path}:/run/own -e BUN_SANDBOX_SECRET_FILE=/run/own/secret {NAME}")
+    lawful(f"docker start -a {NAME} || true")
+    assert finds(lambda check: "and said: BUN_SANDBOX_SECRET_FILE is" in check.text)
+    secret.write_text("of 10001", "utf-8")
+    tmp_path.chmod(0o755)
+    secret.chmod(0o644)
+    lawful(f"docker start {NAME}")
+    assert finds(lambda check: check.text == f"container: {NAME} is running")
+    lawful(f"docker stop {NAME}")
+    assert finds(lambda check: check.text == f"container: {NAME} is exited, with exit status 0")
+
+
+def test_workers_that_cannot_start_are_told_with_what_one_said() -> None:
+    options = (
+        "--cap-drop ALL --security-opt no-new-privileges --security-opt seccomp=seccomp-profile.json --pids-limit 6"
+    )
+    lawful(f"docker run -d --name {NAME} {options} {NAME}")
+    assert finds(lambda check: check.text == f"container: {NAME} is running")
+    assert finds(
+        lambda check: (
+            re.fullmatch(r"workers: they could not start at \S+, and one said: panic.*abort\(\) called", check.text)
+            is not None
+            and check.remedy == last_words.STARVED
+        )
+    )
 
 
 def test_the_container_is_none_of_a_kernel_s_and_has_metrics_of_its_own() -> None:

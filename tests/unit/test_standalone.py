@@ -11,7 +11,7 @@ import psutil
 import pytest
 import yaml
 
-from bun_sandbox_kernel import standalone
+from bun_sandbox_kernel import last_words, standalone
 from bun_sandbox_kernel.policy import SandboxPolicy
 from bun_sandbox_kernel.standalone import Denial, Holder
 
@@ -45,7 +45,7 @@ def test_who_has_a_port_is_named() -> None:
 def test_a_container_that_is_up_is_well_and_one_that_was_short_of_memory_is_told() -> None:
     assert standalone.check_container(described("running", 0), "").status == "ok"
     check = standalone.check_container(described("running", 0, OOMKilled=True), "")
-    assert (check.status, check.remedy) == ("warn", standalone.MEMORY)
+    assert (check.status, check.remedy) == ("warn", last_words.MEMORY)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,11 @@ def test_a_container_that_is_up_is_well_and_one_that_was_short_of_memory_is_told
         (1, "", 'MAX_MEMORY is "lots"; give bytes with an optional unit', "Correct the setting"),
         (1, "", "EPERM: operation not permitted", "BUN_SANDBOX_SECCOMP=unconfined"),
         (1, "", "exec /usr/local/bin/bun: resource temporarily unavailable", "take nproc out"),
+        (132, "", "panic: failed to create the event loop: errno 1", "BUN_SANDBOX_SECCOMP=unconfined"),
+        (134, "", "panic: failed to create the event loop: errno 38", "BUN_SANDBOX_SECCOMP=unconfined"),
+        (133, "", "ENOSYS: function not implemented, listen", "BUN_SANDBOX_SECCOMP=unconfined"),
+        (132, "", "panic: failed to map a page: errno 12", "mem_limit"),
+        (132, "", "panic(main thread): abort() called", "raise pids_limit"),
         (127, "exec: no such file or directory", "", "image build"),
         (1, "", "", "docker logs bun-sandbox"),
     ],
@@ -81,8 +86,101 @@ def test_how_a_dead_container_ended_leads_to_what_to_do(code: int, error: str, l
     assert remedy in check.remedy
 
 
+CRASH = """\
+============================================================
+Bun v1.4.5 (a7733435c) Linux x64
+Args: "/usr/local/bin/bun" "--no-install" "/opt/bun-sandbox/main.js"
+Elapsed: {elapsed}ms | User: 6ms | Sys: 6ms
+
+panic: failed to create the event loop: errno 1
+oh no: Bun has crashed. This indicates a bug in Bun, not your code.
+
+To send a redacted crash report to Bun's team,
+please file a GitHub issue using the link below:
+
+ https://bun.report/1.4.5/la1a773343AggggC2xmioD6ishoD24uhoD04
+
+"""
+UNCAUGHT = """\
+7420 |   }
+7421 | }
+7422 |   Bun.serve({
+                  ^
+EPERM: operation not permitted, listen
+ syscall: "listen",
+   errno: -1,
+    code: "EPERM"
+
+      at serve (/opt/bun-sandbox/main.js:7422:12)
+note: missing sourcemaps for /opt/bun-sandbox/main.js
+
+Bun v1.4.5 (Linux x64)
+"""
+
+
+def test_of_a_crash_the_line_that_matters_is_shown_once_however_often_it_came() -> None:
+    check = standalone.check_container(
+        described("restarting", 132), CRASH.format(elapsed=1) + CRASH.format(elapsed=2) + CRASH.format(elapsed=1)
+    )
+    assert check.text.endswith("with exit status 132, and said: panic: failed to create the event loop: errno 1")
+    assert check.remedy == last_words.SECCOMP
+
+
+def test_of_an_uncaught_error_its_message_is_shown_without_the_source() -> None:
+    assert last_words.last_words(UNCAUGHT) == ["EPERM: operation not permitted, listen"]
+
+
+def test_the_latest_of_two_causes_decides() -> None:
+    said = last_words.last_words(f'{UNCAUGHT}MAX_MEMORY is "lots"; give bytes with an optional unit\n')
+    assert len(said) == 2
+    assert "Correct the setting" in last_words.remedy_of_words(said, "")
+
+
+@pytest.mark.parametrize("length", [100, 1000])
+def test_many_words_are_cut_between_lines_and_one_that_is_too_long_at_its_end(length: int) -> None:
+    lines = [f"line {number} {'x' * length}" for number in range(20)]
+    said = last_words.last_words("\n".join(lines))
+    assert len(" ".join(said)) < 620
+    assert said
+    assert all(line.startswith(shown) for line, shown in zip(lines[-len(said) :], said, strict=True))
+
+
+@pytest.mark.parametrize("code", [0, 1, 132])
+@pytest.mark.parametrize("log", ["", "hm", CRASH, "0.0.0.0:9998: address already in use"])
+def test_nobody_is_told_to_start_what_is_restarting(code: int, log: str) -> None:
+    assert "docker start" not in standalone.check_container(described("restarting", code), log).remedy
+
+
+def failed(said: str) -> str:
+    return json.dumps({"time": "2026-01-01T12:00:00.000Z", "event": "worker_failed", "said": said})
+
+
+def test_workers_that_cannot_start_are_told_with_what_one_said() -> None:
+    (check,) = standalone.check_workers(f"{failed('earlier')}\n{failed(CRASH)}\n")
+    assert check.status == "warn"
+    assert check.text == (
+        "workers: they could not start at 2026-01-01T12:00:00.000Z, and one said: "
+        "panic: failed to create the event loop: errno 1"
+    )
+    assert check.remedy == last_words.SECCOMP
+    (check,) = standalone.check_workers(failed(""))
+    assert check.text.endswith("and said nothing")
+    assert check.remedy == last_words.STARVED
+
+
+@pytest.mark.parametrize("events", ["", "7", '{"event":"execution","code":"worker_failed"}', 'iled","said":"x"}'])
+def test_where_no_worker_failed_none_is_told(events: str) -> None:
+    assert not list(standalone.check_workers(events))
+
+
 def document(page: str) -> str:
     return " ".join((ROOT / "docs" / page).read_text("utf-8").split())
+
+
+def test_more_memory_for_a_container_is_advised_with_more_for_its_programs() -> None:
+    (section,) = re.findall(r"## Out of memory (.*?) ## ", document("troubleshooting.md"))
+    for text in (last_words.MEMORY, section):
+        assert all(limit in text for limit in ("mem_limit", "memswap_limit", "MAX_MEMORY", "compose.memory.yml"))
 
 
 @pytest.mark.parametrize("page", ["monitoring.md", "operating.md"])
