@@ -88,7 +88,7 @@ function serve(port: number, handle: Handler): void {
     idleTimeout: IDLE_S,
     fetch: async (request, connection) => {
       if (WITHOUT_HURRY.has(target(request).pathname)) connection.timeout(request, 0);
-      // Bun counts from here on, whatever is read meanwhile.
+      // From the end of an execution on, called again with each piece that is read.
       const hurry = () => connection.timeout(request, IDLE_S);
       const answer = await handle(request, { address: connection.requestIP(request)?.address, hurry });
       // What nobody takes is not kept.
