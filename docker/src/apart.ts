@@ -20,7 +20,7 @@ const INHERITED = [3, 4, 5];
 
 const [folders = "", ...program] = process.argv.slice(2);
 
-// Nobody within the bounds can say that of itself.
+// Within the bounds nobody writes to /proc.
 endFirst();
 restrict(
   landlockVersion(),

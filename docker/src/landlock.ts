@@ -90,6 +90,7 @@ export const scopesOf = (version: number): bigint => (version < 6 ? 0n : ABSTRAC
  * @throws when the kernel refuses.
  */
 export function restrict(version: number, rules: readonly Rule[]): void {
+  if (version < 1) throw new Error("the kernel has no Landlock any more");
   const attributes = new BigUint64Array([BigInt(rightsOf(version)), 0n, scopesOf(version)]);
   const ruleset = check(
     "landlock_create_ruleset",

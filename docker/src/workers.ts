@@ -6,10 +6,12 @@
  */
 import { Busy, Repl } from "./repl.ts";
 import { room } from "./supervisor/answer.ts";
+import { children } from "./supervisor/child.ts";
 import type { Limits } from "./supervisor/ending.ts";
 import { Files } from "./supervisor/files.ts";
 import type { Homes } from "./supervisor/homes.ts";
 import { HttpError } from "./supervisor/http.ts";
+import { endOrphans } from "./supervisor/linux.ts";
 import { Memory } from "./supervisor/memory.ts";
 import { Place } from "./supervisor/place.ts";
 import type { Company, Succession } from "./supervisor/succession.ts";
@@ -60,8 +62,11 @@ export class Workers {
 
   /** Where many are served: whether code that comes is run soon, be it by a worker that has yet to follow another. */
   get isReady(): boolean {
-    const isUp = this.isShared && this.#hasBeenReady;
-    return this.#successions.some(({ isReady, isFailing }) => isReady || (isUp && !isFailing));
+    if (!this.isShared) return this.#successions.some(({ isReady }) => isReady);
+    return this.#places.some(
+      ({ session, repl: { succession } }) =>
+        session === null && (succession.isReady || (this.#hasBeenReady && !succession.isFailing)),
+    );
   }
 
   get limits(): Limits {
@@ -163,6 +168,10 @@ export class Workers {
     return this.#places.map(({ repl }) => repl);
   }
 
+  #pids(): number[] {
+    return this.#successions.map(({ pid }) => pid).filter((pid) => pid > 0);
+  }
+
   get #successions(): Succession[] {
     return this.#repls.map(({ succession }) => succession);
   }
@@ -181,14 +190,13 @@ export class Workers {
   #newRepl(place: Place): Repl {
     const { limits, environment, late, homes, landlock } = this.options;
     const company: Company = {
-      neighbours: () => {
-        const own = place.repl.succession.pid;
-        return this.#successions.map(({ pid }) => pid).filter((pid) => pid > 0 && pid !== own);
-      },
+      isShared: this.isShared,
+      neighbours: () => this.#pids().filter((pid) => pid !== place.repl.succession.pid),
       memory: this.#memory,
       beforeStart: () => {
         const { name, owner, session } = place;
         if (session === null || owner !== session) homes?.renew(name, this.#oldestBeside(place));
+        else homes?.open(name);
         place.owner = session;
       },
       isHeld: () => homes !== null && place.session !== null,
@@ -276,7 +284,7 @@ export class Workers {
 
   #endLargest(limitBytes: number): void {
     const all = this.#successions;
-    if (all.some(({ isEndingForMemory }) => isEndingForMemory)) return;
+    if (all.some(({ isEndingForMemory }) => isEndingForMemory) || this.#endOrphans()) return;
     const sizes = all.map((worker) => ({ worker, bytes: worker.usage.memoryBytes }));
     sizes.toSorted((one, other) => other.bytes - one.bytes)[0]?.worker.endForMemory(limitBytes);
   }
@@ -290,8 +298,14 @@ export class Workers {
   /** What a session has left behind runs on between its executions; a kernel's worker may take all that there is. */
   #look(): void {
     this.#memory.look();
+    this.#endOrphans();
     for (const { session, repl } of this.isShared ? this.#places : [])
       if (session !== null && !repl.busy) repl.succession.look(repl.limits.maxMemoryBytes);
+  }
+
+  /** Ends what has no parent any more, since nobody can tell whose it is; returns whether there was some. */
+  #endOrphans(): boolean {
+    return this.isShared && endOrphans(children, this.#pids());
   }
 
   #endIdleSessions(): void {

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -268,6 +268,83 @@ def test_an_execution_does_not_give_up_being_ended_first(box: Served) -> None:
     code = """writeFileSync("/proc/self/oom_score_adj", "0")"""
     assert box.execute(OTHERS + code)["error"]["message"].startswith("EACCES")
     assert box.printed(f"{OTHERS} console.log(Number(readFileSync('/proc/self/oom_score_adj')))") == "1000\n"
+
+
+@pytest.fixture
+def hostile(box: Served) -> Iterator[Callable[[str], None]]:
+    """Run code in a process that a session leaves behind, beside whatever the test does, until the test ends."""
+    opened = box.client.post("/sessions", json={}).json()["session"]
+
+    def leave(code: str) -> None:
+        child = f"Bun.spawn([process.execPath, '-e', {json.dumps(code)}], {{ stdout: 'ignore', stderr: 'ignore' }})"
+        assert box.execute(f"globalThis.child = {child}; 1", session=opened)["outcome"] == "ok"
+        time.sleep(0.3)
+
+    yield leave
+    box.client.delete(f"/sessions/{opened}")
+
+
+def test_no_mode_that_a_neighbour_sets_keeps_a_file_for_whoever_comes_next(
+    box: Served, hostile: Callable[[str], None]
+) -> None:
+    session = box.client.post("/sessions", json={}).json()["session"]
+    box.execute("await Bun.write('kept', 'secret')", session=session)
+    hostile(
+        "const fs = require('fs'); const root = '/sandbox/code/'; for (;;) for (const name of fs.readdirSync(root))"
+        " if (!process.env.HOME.endsWith(name)) try { fs.chmodSync(root + name, 0o500) } catch {}"
+    )
+    box.client.delete(f"/sessions/{session}")
+    look = "console.log(require('fs').readdirSync('.').length)"
+    assert {box.printed(look) for _ in range(12)} == {"0\n"}
+
+
+def test_no_mode_that_a_neighbour_sets_keeps_others_from_their_folders(box: Served) -> None:
+    session = box.client.post("/sessions", json={}).json()["session"]
+    home = box.printed("console.log(process.cwd())", session=session).strip()
+    for folder in ("/sandbox/code", "/tmp", home):
+        box.execute(f"require('fs').chmodSync('{folder}', 0)")
+    assert eventually(lambda: box.execute("await Bun.write('/tmp/a', '1'); 1", timeout_ms=3000)["outcome"] == "ok", 10)
+    box.lives()
+    assert box.client.post("/reset", json={"session": session}).status_code == httpx.codes.OK
+    assert box.execute("await Bun.write('own', '1'); 1", session=session)["outcome"] == "ok"
+    box.client.delete(f"/sessions/{session}")
+
+
+def test_no_link_that_takes_a_folders_place_costs_a_neighbour_its_files(
+    box: Served, hostile: Callable[[str], None]
+) -> None:
+    session = box.client.post("/sessions", json={}).json()["session"]
+    files = "for (let i = 0; i < 20; i++) require('fs').writeFileSync('own' + i, ''); console.log(process.cwd())"
+    home = box.printed(files, session=session).strip()
+    hostile(f"""const fs = require("fs"); const {{ dlopen, ptr }} = require("bun:ffi");
+const args = ["i32", "ptr", "i32", "ptr", "u32"];
+const {{ renameat2 }} = dlopen("libc.so.6", {{ renameat2: {{ args, returns: "i32" }} }}).symbols;
+const [here, there] = [Buffer.from("/tmp/x\\0"), Buffer.from("/tmp/y\\0")];
+for (let i = 0; ; i++) {{
+  if (renameat2(-100, ptr(here), -100, ptr(there), 2) < 0) {{
+    try {{ fs.mkdirSync("/tmp/x") }} catch {{}}
+    try {{ fs.symlinkSync("{home}", "/tmp/y") }} catch {{}}
+  }}
+  if (i % 50 === 0) Bun.sleepSync(0);
+}}""")
+    count = "console.log(require('fs').readdirSync('.').length)"
+    for _ in range(150):
+        box.execute("1")
+    assert box.printed(count, session=session) == "20\n"
+    box.client.delete(f"/sessions/{session}")
+
+
+def test_what_a_program_leaves_without_a_parent_ends_and_costs_nobody_else(engine: DockerEngine) -> None:
+    hold = "const held = []; for (;;) { held.push(new Uint8Array(10 << 20).fill(1)); await Bun.sleep(150) }"
+    middle = (
+        f"Bun.spawn([process.execPath, '-e', {json.dumps(hold)}], {{ stdio: ['ignore', 'ignore', 'ignore'] }}).unref();"
+        " process.exit(0)"
+    )
+    with served(environment={"MAX_MEMORY": "96m"}) as box, ThreadPoolExecutor() as pool:
+        neighbour = pool.submit(box.execute, "const held = new Uint8Array(30 << 20).fill(1); await Bun.sleep(4000); 1")
+        assert eventually(lambda: box.state()["running"] == 1)
+        box.execute(f"Bun.spawnSync([process.execPath, '-e', {json.dumps(middle)}])")
+        assert neighbour.result()["outcome"] == "ok"
 
 
 def test_where_the_kernel_keeps_nobody_apart_health_says_so_and_memory_stays_closed(

@@ -56,11 +56,7 @@ export class Child {
    * @throws when the kernel has no room for another process.
    */
   constructor(environment: Readonly<Record<string, string>>, folders: Folders | null, events: ChildEvents) {
-    const stdout = pipe(PIPE_BYTES);
-    const stderr = pipe(PIPE_BYTES);
-    const channel = pipe(PIPE_BYTES);
-    const answers = pipe(PIPE_BYTES);
-    const commands = socketPair();
+    const { stdout, stderr, channel, answers, commands } = connections();
     try {
       const apart = folders === null ? [] : [...program("apart"), JSON.stringify(folders)];
       this.#process = Bun.spawn([...apart, ...program("worker")], {
@@ -150,6 +146,27 @@ export class Child {
 
   async #drain(): Promise<void> {
     for (const pump of this.#printed) if (pump.behind) await pump.drain();
+  }
+}
+
+/** All or none. @throws when the kernel has no descriptor left. */
+function connections() {
+  const opened: number[] = [];
+  const kept = <Ends extends object>(ends: Ends): Ends => {
+    opened.push(...(Object.values(ends) as number[]));
+    return ends;
+  };
+  try {
+    return {
+      stdout: kept(pipe(PIPE_BYTES)),
+      stderr: kept(pipe(PIPE_BYTES)),
+      channel: kept(pipe(PIPE_BYTES)),
+      answers: kept(pipe(PIPE_BYTES)),
+      commands: kept(socketPair()),
+    };
+  } catch (error) {
+    for (const fd of opened) closeSync(fd);
+    throw error;
   }
 }
 

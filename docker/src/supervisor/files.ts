@@ -175,7 +175,7 @@ export class Files {
 
   /** Opens a folder by way of all that are above it, links excepted; what is moved meanwhile stays in its file system. */
   #folder(names: readonly string[]): number {
-    let folder = openSync(this.root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    let folder = opened(this.root);
     try {
       const { dev } = fstatSync(folder);
       for (const name of names) {
@@ -247,6 +247,14 @@ function remove(path: string): void {
     unlinkSync(path);
   } catch {
     // It has its name by now, or user code was faster.
+  }
+}
+
+function opened(root: string): number {
+  try {
+    return openSync(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  } catch (error) {
+    throw refusal(error);
   }
 }
 

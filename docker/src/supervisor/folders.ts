@@ -3,7 +3,18 @@
  *
  * Law: whatever lies in them, they are emptied in a time that their number of files bounds.
  */
-import { chmodSync, readdirSync, renameSync, rmdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
 import { children } from "./child.ts";
 import { endOthers } from "./linux.ts";
 
@@ -14,6 +25,8 @@ const FOLDERS = ["/tmp", "/dev/shm", "/sandbox/code"];
 const SLASH = Buffer.from("/");
 /** What the owner of a folder needs to list, enter and change it. */
 const OWNER = 0o700;
+/** From <fcntl.h>: names a file without opening it. */
+const O_PATH = 0o10000000;
 /** From <linux/magic.h>. */
 const TMPFS_MAGIC = 0x01021994;
 /** What the kernel keeps for each file beside its content. */
@@ -69,22 +82,43 @@ function measure(path: string): Folder {
 
 /**
  * Folders inside are moved to the top before they are entered, so that no path is too long, however deep they are. No
- * link is followed, nothing is opened that could keep its reader waiting, and names may be any bytes.
+ * link is followed, also where one takes a folder's place meanwhile; nothing is opened that could keep its reader waiting,
+ * and names may be any bytes.
+ * @throws where it is no folder, or somebody else's.
  */
 export function empty(folder: string | Buffer): void {
-  chmodSync(folder, statSync(folder).mode | OWNER);
-  const top = Buffer.from(folder);
-  const found = [top];
-  for (const parent of found) {
-    for (const name of readdirSync(parent, { encoding: "buffer" })) {
-      const path = Buffer.concat([parent, SLASH, name]);
-      if (isGone(path)) continue;
-      const moved = Buffer.concat([top, SLASH, Buffer.from(crypto.randomUUID())]);
-      chmodSync(path, OWNER);
-      renameSync(path, moved);
-      found.push(moved);
+  within(folder, (top) => {
+    const moved: string[] = [];
+    const clear = (parent: string): void => {
+      for (const name of readdirSync(parent, { encoding: "buffer" })) {
+        const path = Buffer.concat([Buffer.from(parent), SLASH, name]);
+        if (isGone(path)) continue;
+        const to = `${top}/${crypto.randomUUID()}`;
+        try {
+          within(path, () => renameSync(path, to));
+          moved.push(to);
+        } catch (error) {
+          if (!isGone(path)) throw error;
+        }
+      }
+    };
+    clear(top);
+    for (const path of moved) {
+      within(path, clear);
+      rmdirSync(path);
     }
-    if (parent !== top) rmdirSync(parent);
+  });
+}
+
+/** Runs `act` with a path of the very folder that is there now, which its owner may list, enter and change. */
+export function within(folder: string | Buffer, act: (path: string) => void): void {
+  const fd = openSync(folder, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    const path = `/proc/self/fd/${fd}`;
+    chmodSync(path, statSync(path).mode | OWNER);
+    act(path);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -69,6 +69,17 @@ export function endOthers(children: ReadonlySet<number>, spared: readonly number
   return targets.filter((pid) => signal(pid, "SIGKILL")).length > 0;
 }
 
+/** Ends what neither `roots` nor this process have started; returns whether some of it is still there. */
+export function endOrphans(children: ReadonlySet<number>, roots: readonly number[]): boolean {
+  try {
+    // Outside of a sandbox all processes are the machine's.
+    return process.pid === 1 && endOthers(children, roots);
+  } catch {
+    // No descriptor is left to look with.
+    return false;
+  }
+}
+
 /** All but `spared`, once they stand still and can start no more of themselves; `found` are those who are known. */
 function stopped(found: readonly number[], spared: readonly number[]): readonly number[] {
   for (const pid of found) signal(pid, "SIGSTOP");
@@ -137,9 +148,9 @@ export function signalDescendants(pid: number, name: "SIGINT" | "SIGKILL"): void
 }
 
 /** Empty where there is no descriptor left to read the list with, which is no reason to end. */
-function listed(spared: readonly number[] = []): number[] {
+function listed(): number[] {
   try {
-    return otherProcesses(spared);
+    return otherProcesses();
   } catch {
     return [];
   }
@@ -158,14 +169,16 @@ function statOf(pid: number): string[] | null {
 
 export type Usage = { readonly cpuMs: number; readonly memoryBytes: number };
 
-/**
- * What all processes but this one, `spared` and what those have started use of their own, by the kernel's account; what
- * they share is not counted twice.
- */
-export function usageOfOthers(spared: readonly number[] = []): Usage {
+/** What all processes but this one use of their own, by the kernel's account; what they share is not counted twice. */
+export const usageOfOthers = (): Usage => usageOf(listed());
+
+/** What a process and its descendants use. */
+export const usageOfTree = (root: number): Usage => usageOf([root, ...descendants([root], listed())]);
+
+function usageOf(pids: readonly number[]): Usage {
   let cpuMs = 0;
   let memoryBytes = 0;
-  for (const pid of listed(spared)) {
+  for (const pid of pids) {
     const fields = statOf(pid);
     if (fields === null) continue;
     try {

@@ -5,18 +5,20 @@
  */
 import { Child, type ChildEvents, children, type ExitStatus } from "./child.ts";
 import { makeRoom } from "./folders.ts";
-import { endOthers, isUnhidden, type Usage, usageOfOthers } from "./linux.ts";
+import { endOthers, isUnhidden, type Usage, usageOfOthers, usageOfTree } from "./linux.ts";
 import { outOfMemoryKills } from "./memory.ts";
 import type { Folders } from "../landlock.ts";
 import type { Report } from "../wire.ts";
 
 /** What a worker shares its sandbox with. */
 export type Company = {
+  /** Others run beside it; else all that there is counts as its own. */
+  readonly isShared: boolean;
   /** The other workers, by their process ids. */
   readonly neighbours: () => readonly number[];
   /** Watches the memory of all. */
   readonly memory: { readonly limitBytes: number; readonly look: () => void };
-  /** Makes its place as it found it. Never throws. */
+  /** Makes its place as it found it. @throws where it cannot, yet. */
   readonly beforeStart: () => void;
   /** Whether somebody has variables in it, and hears of nothing between two executions. */
   readonly isHeld: () => boolean;
@@ -26,6 +28,7 @@ export type Company = {
   readonly failed: (said: string) => void;
 };
 export const ALONE: Company = {
+  isShared: false,
   neighbours: () => [],
   memory: { limitBytes: 0, look: () => {} },
   beforeStart: () => {},
@@ -78,8 +81,12 @@ export class Succession {
     readonly company: Company,
     readonly events: Events,
   ) {
-    company.beforeStart();
-    this.#start();
+    try {
+      company.beforeStart();
+      this.#start();
+    } catch {
+      setTimeout(() => this.#startWhenAlone(this.#generation), RETRY_START_MS);
+    }
   }
 
   /** Rejects never: a worker that cannot start is tried again. */
@@ -99,7 +106,7 @@ export class Succession {
 
   /** Of the worker and what it has started. */
   get usage(): Usage {
-    return usageOfOthers(this.company.neighbours());
+    return this.company.isShared ? usageOfTree(this.pid) : usageOfOthers();
   }
 
   /** What the kernel has ended during earlier cells was no end of theirs. */
@@ -188,14 +195,19 @@ export class Succession {
   /** A new worker needs room in the limit on processes, which killed ones keep until they are really gone. */
   #startWhenAlone(generation: number, since = performance.now()): void {
     if (generation !== this.#generation) return;
-    const spared = performance.now() - since < SPARE_MS ? this.company.neighbours() : [];
+    const waited = performance.now() - since;
+    const spared = waited < SPARE_MS ? this.company.neighbours() : [];
     try {
       if (process.pid !== 1 || !endOthers(children, spared)) {
         this.company.beforeStart();
         return this.#start();
       }
-    } catch {
+    } catch (error) {
       // No room after all.
+      if (waited > START_MS) {
+        this.company.failed(String(error));
+        since = performance.now();
+      }
     }
     setTimeout(() => this.#startWhenAlone(generation, since), RETRY_START_MS);
   }
