@@ -14,12 +14,10 @@ import { HttpError } from "./supervisor/http.ts";
 import { endOrphans } from "./supervisor/linux.ts";
 import { Memory } from "./supervisor/memory.ts";
 import { Place } from "./supervisor/place.ts";
+import { Queue, tooMany } from "./supervisor/queue.ts";
 import type { Company, Succession } from "./supervisor/succession.ts";
 import type { Event, ExecuteRequest, LateEvent } from "./wire.ts";
 
-/** So many executions may wait for a worker; a client is better off asking again than waiting behind more. */
-const MAX_WAITING = 32;
-const RETRY_AFTER_S = 1;
 /** A session that nobody has used for so long ends, and its worker is free for others. */
 const SESSION_IDLE_MS = 600_000;
 /** How often the memory is looked at while nothing runs. */
@@ -44,10 +42,9 @@ export type Address = { readonly session: string | null; readonly execution: str
 
 export class Workers {
   readonly #places: Place[] = [];
-  readonly #waiting: ((place: Place) => void)[] = [];
+  readonly #queue = new Queue(() => this.#free());
   readonly #memory = new Memory((limitBytes) => this.#endLargest(limitBytes));
   #hasBeenReady = false;
-  #rejected = 0;
 
   constructor(readonly options: Options) {
     void this.#grow();
@@ -83,10 +80,10 @@ export class Workers {
     return {
       workers: repls.length,
       running: repls.filter(({ busy }) => busy).length,
-      waiting: this.#waiting.length,
+      waiting: this.#queue.length,
       sessions: this.#places.filter(({ session }) => session !== null).length,
       restarts: this.#successions.reduce((sum, { restarts }) => sum + restarts, 0),
-      rejected: this.#rejected,
+      rejected: this.#queue.rejected,
     };
   }
 
@@ -104,12 +101,12 @@ export class Workers {
     // Before a session is looked up, which may be closed meanwhile.
     if (session !== null) await room();
     const place =
-      session !== null ? this.#of(session) : this.isShared ? await this.#take(gone) : this.#unclaimed();
+      session !== null ? this.#of(session) : this.isShared ? await this.#queue.take(gone) : this.#unclaimed();
     place.since = Date.now();
     const ended = place.repl.execute(request, emit).finally(() => {
       place.since = Date.now();
       if (session === null) place.isTaken = false;
-      this.#serve();
+      this.#queue.serve();
     });
     return { repl: place.repl, ended };
   }
@@ -137,7 +134,7 @@ export class Workers {
     const place = this.#of(session);
     place.session = null;
     place.repl.end();
-    this.#serve();
+    this.#queue.serve();
   }
 
   /** The worker of a session, or of a kernel. @throws {HttpError} */
@@ -183,7 +180,7 @@ export class Workers {
       this.#places.push(place);
       await place.repl.succession.whenReady;
       this.#hasBeenReady = true;
-      this.#serve();
+      this.#queue.serve();
     }
   }
 
@@ -209,40 +206,6 @@ export class Workers {
   #free(): Place | undefined {
     const free = this.#places.filter(({ isFree }) => isFree);
     return free.find(({ repl }) => repl.succession.isReady) ?? free[0];
-  }
-
-  /** @throws {HttpError} where too many wait already. */
-  async #take(gone: AbortSignal): Promise<Place> {
-    const place = this.#waiting.length === 0 ? this.#free() : undefined;
-    if (place !== undefined) {
-      place.isTaken = true;
-      await room();
-      return place;
-    }
-    if (this.#waiting.length >= MAX_WAITING) {
-      this.#rejected++;
-      throw tooMany(`${MAX_WAITING} executions wait already; ask again later`);
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<Place>();
-    this.#waiting.push(resolve);
-    gone.addEventListener("abort", () => {
-      const at = this.#waiting.indexOf(resolve);
-      if (at < 0) return;
-      this.#waiting.splice(at, 1);
-      reject(new HttpError(499, "gone", "the client hung up"));
-    });
-    const taken = await promise;
-    await room();
-    return taken;
-  }
-
-  #serve(): void {
-    for (;;) {
-      const place = this.#waiting.length > 0 ? this.#free() : undefined;
-      if (place === undefined) return;
-      place.isTaken = true;
-      this.#waiting.shift()?.(place);
-    }
   }
 
   /** The only place, for an execution without a session. @throws {Busy} where a session has it. */
@@ -313,6 +276,3 @@ export class Workers {
       if (session !== null && !repl.busy && Date.now() - since > SESSION_IDLE_MS) this.close(session);
   }
 }
-
-const tooMany = (sentence: string) =>
-  new HttpError(429, "too_many", sentence, { "retry-after": String(RETRY_AFTER_S) });
