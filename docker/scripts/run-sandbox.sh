@@ -5,13 +5,14 @@
 set -eu
 
 name=bun-sandbox
-network=bun-sandbox
-ready_seconds=15
-docker_folder=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+network=bun-sandbox-isolated
+most_tries=150 # 0.1 s apart
+docker_folder=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 
 usage() {
     cat <<END
 Usage: run-sandbox.sh [--json] CODE    run CODE
+       run-sandbox.sh [--json] -- CODE run CODE that begins with a dash
        run-sandbox.sh [--json] -f FILE run a file
        run-sandbox.sh [--json] -       run standard input
        run-sandbox.sh -d               start the container in the background
@@ -21,6 +22,8 @@ Usage: run-sandbox.sh [--json] CODE    run CODE
        run-sandbox.sh -h               show this
 
 --json prints the whole answer as one JSON object. BUN_SANDBOX_SECRET is the secret of the container, where it has one.
+It, MAX_EXECUTION_TIME (ms), MAX_MEMORY, MAX_OUTPUT and BUN_SANDBOX_AUDIT are settings of a container that is started;
+one that is there keeps its own.
 
 Status: the program's own, where it exits; 0 when it ends well, 1 when it throws; 124: its time was up;
 130: interrupted; 137: out of memory; 125: it did not run.
@@ -28,22 +31,21 @@ END
 }
 
 fail() {
-    echo "run-sandbox: $*" >&2
+    printf 'run-sandbox: %s\n' "$*" >&2
     exit 125
 }
 
-# running, exited, …; nothing where there is no such container.
-state() {
-    docker container ls --all --filter "name=^/$name\$" --format '{{.State}}' ||
-        fail "docker does not answer; above is what it says."
+ask() {
+    docker "$@" || fail "docker failed; above is what it says."
 }
 
-ensure_network() {
-    # Published ports, and no way out.
-    docker network inspect "$network" >/dev/null 2>&1 || docker network create \
-        --opt com.docker.network.bridge.enable_ip_masquerade=false \
-        --opt com.docker.network.bridge.enable_icc=false \
-        "$network" >/dev/null
+# running, exited, … and the ports; nothing where there is no such container.
+state() {
+    ask container ls --all --filter "name=^/$name\$" --format '{{.State}} {{.Ports}}'
+}
+
+has_network() {
+    docker network inspect "$network" >/dev/null 2>&1
 }
 
 create() {
@@ -52,7 +54,13 @@ create() {
         docker build --quiet ${BASE:+--build-arg BASE="$BASE"} -t "$name" "$docker_folder" >/dev/null ||
             fail "the image $name could not be built; where no hub is reachable, \`bun-sandbox image build\` makes it."
     fi
-    ensure_network
+    # That of compose, which takes none without its label. Published ports, and no way out.
+    has_network || said=$(docker network create \
+        --label com.docker.compose.network=default \
+        --opt com.docker.network.bridge.name=bun-sandbox \
+        --opt com.docker.network.bridge.enable_ip_masquerade=false \
+        --opt com.docker.network.bridge.enable_icc=false \
+        "$network" 2>&1) || has_network || fail "the network $network could not be made: $said"
     said=$(docker create \
         --name "$name" \
         --hostname sandbox \
@@ -82,17 +90,33 @@ create() {
         --log-opt max-size=10m \
         --log-opt max-file=3 \
         --env NODE_ENV=production \
-        --env MAX_EXECUTION_TIME=5000 \
-        --env MAX_MEMORY=128m \
+        --env MAX_EXECUTION_TIME="${MAX_EXECUTION_TIME:-5000}" \
+        --env MAX_MEMORY="${MAX_MEMORY:-128m}" \
+        --env MAX_OUTPUT \
         --env BUN_SANDBOX_SECRET \
+        --env BUN_SANDBOX_AUDIT \
         --publish 127.0.0.1:9998:9998 \
         --publish 127.0.0.1:9999:9999 \
-        "$name" 2>&1) || fail "the container $name could not be made: $said"
+        "$name" 2>&1) || case $said in
+    *"is already in use by"*) await_other ;;
+    *) fail "the container $name could not be made: $said" ;;
+    esac
+}
+
+# Another start was faster; its container has the name a while before it is there.
+await_other() {
+    tries=0
+    while [ -z "$was" ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt "$most_tries" ] || fail "the container $name could not be made: $said"
+        sleep 0.1
+        was=$(state)
+    done
 }
 
 start() {
     was=$(state)
-    [ "$was" != running ] || return 0
+    case $was in running*) return ;; esac
     [ -n "$was" ] || create
     if ! said=$(docker start "$name" 2>&1); then
         [ -n "$was" ] || docker rm --force "$name" >/dev/null
@@ -107,9 +131,15 @@ start() {
 
 wait_until_ready() {
     tries=0
-    until curl --noproxy '*' --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:9999/health; do
+    until curl -q --noproxy '*' --fail --silent --max-time 2 --output /dev/null http://127.0.0.1:9999/health; do
         tries=$((tries + 1))
-        if [ "$tries" -gt $((ready_seconds * 10)) ] || [ "$(state)" != running ]; then
+        was=$(state)
+        case $was in
+        running*'9999->'*) ;;
+        running*) fail "the container $name publishes no port 9999 (compose.no-network.yml, a proxy); \`$0 -s\` removes it." ;;
+        *) tries=$most_tries ;;
+        esac
+        if [ "$tries" -ge "$most_tries" ]; then
             docker logs --tail 20 "$name" >&2 || true
             fail "the container $name does not answer on 127.0.0.1:9999; above is the end of its log."
         fi
@@ -117,35 +147,29 @@ wait_until_ready() {
     done
 }
 
-# Standard input → {"code": "…"}. RFC 8259, section 7: quotes, backslashes and control characters are escaped.
+# Standard input → {"file": "…", "code": "…"}. RFC 8259, section 7: quotes, backslashes and control characters are escaped.
+# No UTF-8 has the byte 255: a character NUL is refused like it, and not left to awk.
 request() {
-    LC_ALL=C awk '
+    LC_ALL=C tr '\000' '\377' | LC_ALL=C file="$file" awk '
+        function escaped(text,   c) {
+            gsub(/\\/, "\\\\&", text)
+            gsub(/"/, "\\\\&", text)
+            if (text ~ /[\001-\037]/) for (c in escape) gsub(c, escape[c], text)
+            return text
+        }
         BEGIN {
             for (i = 1; i < 32; i++) escape[sprintf("%c", i)] = sprintf("\\u%04x", i)
-            printf "{\"code\":\""
+            printf "{\"file\":\"%s\",\"code\":\"", escaped(ENVIRON["file"])
         }
-        {
-            gsub(/\\/, "\\\\&")
-            gsub(/"/, "\\\\&")
-            if (/[\001-\037]/) for (c in escape) gsub(c, escape[c])
-            printf "%s\\n", $0
-        }
+        { printf "%s\\n", escaped($0) }
         END { printf "\"}" }'
-}
-
-# POST /execute with standard input as the body, and whatever else curl is told. The secret stays out of its arguments.
-post() {
-    cat >"$work/body"
-    printf 'header = "Authorization: Bearer %s"\n' "${BUN_SANDBOX_SECRET-}" |
-        curl --noproxy '*' --silent --no-buffer --config - --data-binary "@$work/body" \
-            --header 'Content-Type: application/json' "$@" http://127.0.0.1:9998/execute
 }
 
 # Events, one JSON object a line (docs/http-api.md), or the one answer → what the program printed, and its status.
 show() {
     # mawk waits for a whole buffer unless it is told not to.
     case $(awk -W version 2>&1 </dev/null) in mawk*) set -- -W interactive ;; esac
-    LC_ALL=C awk "$@" -v is_json="$is_json" '
+    LC_ALL=C file="$file" exec awk "$@" -v accept="$accept" '
         function write(text, name) {
             if (name == "stdout") printf "%s", text
             else printf "%s", text > "/dev/stderr"
@@ -201,46 +225,80 @@ show() {
             if (value["outcome"] == "crashed" && value["exit_code"] != "null") code = value["exit_code"]
             else { code = status[value["outcome"]]; message = value["message"] }
         }
+        function refuse(why,   given) {
+            has_ended = 1
+            code = 125
+            given = ENVIRON["file"] == "" ? "the code" : ENVIRON["file"]
+            gsub(/\\/, "\\u005c", given)
+            message = given " did not run: " (why in needs ? needs[why] : value["error/message"])
+        }
         BEGIN {
+            needs["bad_request"] = "a program is UTF-8 without NUL characters, and so is the name of its file"
+            needs["too_large"] = "a program has at most 1 MiB, escaped as JSON"
             plain["n"] = "\n"; plain["t"] = "\t"; plain["r"] = "\r"; plain["b"] = "\b"; plain["f"] = "\f"
             status["ok"] = 0; status["error"] = status["crashed"] = 1
             status["timeout"] = 124; status["interrupted"] = 130; status["memory"] = 137
         }
         {
-            if (is_json == "yes") print
+            if (accept == "application/json") print
             parse($0)
             type = value["type"]
             if (type == "stream") put(value["text"], value["name"])
             else if (type == "display") { put(value["data/text/plain"], "stdout"); print "" }
             else if (type == "error") for (i = 0; ("traceback/" i) in value; i++) put(value["traceback/" i] "\\n", "stderr")
             else if ("outcome" in value) finish()
-            else if ("error/message" in value) { has_ended = 1; code = 125; message = value["error/message"] }
+            else if ("error/message" in value) refuse(value["error/code"])
             fflush()
         }
         END {
             if (!has_ended) { code = 1; message = "the sandbox ended in the middle of the program" }
-            if (message != "" && is_json != "yes") put("run-sandbox: " message "\\n", "stderr")
+            if (message != "" && accept != "application/json") put("run-sandbox: " message "\\n", "stderr")
             exit code
         }'
 }
 
+# Runs its argument, or standard input. A shell waits for foreground jobs before it heeds a signal.
 execute() {
     start
     wait_until_ready
     work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
-    trap 'exit 130' INT
-    if [ "$is_json" = yes ]; then accept=application/json; else accept=application/x-ndjson; fi
-    request | post --header "Accept: $accept" | show
+    running=
+    trap 'kill $running 2>/dev/null || true; rm -rf "$work"' EXIT
+    trap 'exit 130' HUP INT QUIT TERM
+    if [ $# -gt 0 ]; then
+        printf '%s\n' "$1" >"$work/code"
+    else
+        # The standard input of background jobs is another; a byte more than it may have is enough to be refused.
+        exec 3<&0
+        head -c 1048577 <&3 >"$work/code" &
+        running=$!
+        wait "$running"
+    fi
+    request <"$work/code" >"$work/body"
+    mkfifo "$work/answer"
+    # The secret stays out of the arguments.
+    printf 'header = "Authorization: Bearer %s"\n' "${BUN_SANDBOX_SECRET-}" |
+        curl -q --noproxy '*' --silent --no-buffer --config - --data-binary "@$work/body" --header "Accept: $accept" \
+            --header 'Content-Type: application/json' http://127.0.0.1:9998/execute >"$work/answer" &
+    running=$!
+    show <"$work/answer" &
+    running="$running $!"
+    wait "$!"
 }
 
 command -v docker >/dev/null || fail "there is no docker; install it (Debian and Ubuntu: apt-get install docker.io)."
 command -v curl >/dev/null || fail "there is no curl; install it (Debian and Ubuntu: apt-get install curl)."
 
-is_json=no
+accept=application/x-ndjson
+file=
 if [ "${1-}" = --json ]; then
-    is_json=yes
+    accept=application/json
     shift
+fi
+case ${1-} in -f | --) taken=2 ;; *) taken=1 ;; esac
+if [ $# -gt "$taken" ]; then
+    shift "$taken"
+    fail "there is an argument too many: $1; quote all of the code as one, and put --json before it."
 fi
 case ${1-} in
 -h | --help) usage ;;
@@ -249,21 +307,37 @@ case ${1-} in
     wait_until_ready
     ;;
 -s)
-    if [ -n "$(state)" ]; then docker rm --force "$name" >/dev/null; else echo "There is no container $name." >&2; fi
+    was=$(state)
+    if [ -n "$was" ]; then ask rm --force "$name" >/dev/null; else echo "There is no container $name." >&2; fi
     ;;
--l) docker logs --tail 100 "$name" ;;
+-l)
+    was=$(state)
+    [ -n "$was" ] || fail "there is no container $name; \`$0 -d\` starts one."
+    ask logs --tail 100 "$name"
+    ;;
 -r)
-    if [ "$(state)" = running ]; then docker restart -t 1 "$name" >/dev/null; else start; fi
+    was=$(state)
+    case $was in running*) ask restart -t 1 "$name" >/dev/null ;; *) start ;; esac
     wait_until_ready
     ;;
 -f)
-    [ -r "${2-}" ] || fail "the file ${2-} cannot be read; give one after -f."
-    execute <"$2"
+    file=${2-}
+    [ ! -d "$file" ] || fail "$file is a folder; give a file after -f."
+    [ -r "$file" ] || fail "the file $file cannot be read; give one after -f."
+    execute <"$file"
     ;;
--) execute ;;
--* | '')
+-)
+    { true 3<&0; } 2>/dev/null || fail "standard input is closed; give code to it."
+    execute
+    ;;
+--)
+    [ $# -gt 1 ] || fail "there is no code after --."
+    execute "$2"
+    ;;
+'')
     usage >&2
     exit 125
     ;;
-*) printf '%s' "$1" | execute ;;
+-*) fail "unknown option $1; for code that begins with a dash use --, and -h for help." ;;
+*) execute "$1" ;;
 esac

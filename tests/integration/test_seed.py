@@ -90,8 +90,9 @@ def up(settings: str, folder: Path) -> Any:
 
 
 def follows(command: str, expected: str) -> bool:
-    """Say whether a command that does not end by itself prints the text."""
-    with subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=DOCKER, stdout=subprocess.PIPE, text=True) as process:
+    """Say whether a command that does not end by itself prints the text within a minute."""
+    limited = ["timeout", "--kill-after=5", "60", "sh", "-c", f"exec {command}"]
+    with subprocess.Popen(limited, cwd=DOCKER, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             return any(expected in line for line in process.stdout)

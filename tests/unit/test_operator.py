@@ -163,17 +163,38 @@ def test_a_command_asks_for_what_the_policy_says(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_gives_the_environment_and_the_log_of_the_compose_file(name: str) -> None:
     asked = command(name)
-    assert [unset(one) for one in asked.env] == [unset(one) for one in service()["environment"]]
+    # The script hands on MAX_OUTPUT too, which compose leaves to whoever writes it into `environment`.
+    given = {unset(one) for one in asked.env}
+    assert given - {"MAX_OUTPUT"} == {unset(one) for one in service()["environment"]} - {"MAX_OUTPUT"}
     assert dict(one.split("=") for one in asked.log_opt) == service()["logging"]["options"]
     assert asked.name == asked.image == service()["container_name"] == service()["image"]
 
 
-def test_the_network_of_compose_and_script_is_the_engine_s_own() -> None:
+def test_the_network_of_compose_holds_what_kernels_networks_hold_and_has_the_bridge_of_the_host_s_rule() -> None:
+    rule = re.search(r"iptables -I INPUT -i (\S+)", (DOCKER / "README.md").read_text("utf-8"))
+    assert rule is not None
     options = compose()["networks"]["default"]["driver_opts"]
-    assert options.pop("com.docker.network.bridge.name") == "bun-sandbox"
-    assert options == NETWORK_OPTIONS
-    created = (DOCKER / "scripts/run-sandbox.sh").read_text("utf-8")
-    assert dict(one.split("=") for one in re.findall(r"--opt (\S+)", created)) == NETWORK_OPTIONS
+    assert options == {**NETWORK_OPTIONS, "com.docker.network.bridge.name": rule[1]}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_makes_the_network_of_compose(name: str) -> None:
+    text = (DOCKER / name).read_text("utf-8").replace('"$network" 2>&1', compose()["networks"]["default"]["name"])
+    created = text.partition("docker network create")[2].replace("\\\n", " ").partition("\n")[0].partition(")")[0]
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--opt", action="append")
+    parser.add_argument("--label", action="append")
+    parser.add_argument("network")
+    asked = parser.parse_args(shlex.split(created))
+    assert dict(one.split("=") for one in asked.opt) == compose()["networks"]["default"]["driver_opts"]
+    assert asked.network == compose()["networks"]["default"]["name"]
+    # Without it compose refuses the network that it finds.
+    assert asked.label == ["com.docker.compose.network=default"]
+
+
+def test_the_script_is_in_the_network_of_compose() -> None:
+    script = (DOCKER / "scripts/run-sandbox.sh").read_text("utf-8")
+    assert f"\nnetwork={compose()['networks']['default']['name']}\n" in script
     assert command("scripts/run-sandbox.sh").dns == service()["dns"]
 
 
