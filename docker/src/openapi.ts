@@ -63,12 +63,16 @@ const query = (wanted: string, description: string, rest: Schema = {}, required 
 const OF_SESSION = query("session", "Name of the session whose folder is meant.", {}, true);
 /** No name is empty, `.` or `..`. */
 const NAME = String.raw`(?!\.{1,2}(?:/|$))[^/\u0000]{1,255}`;
+const NAMES = `${NAME}(?:/${NAME})*`;
 const PATH = query(
   "path",
   "Names below the session's folder, with / between them.",
-  { minLength: 1, pattern: `^${NAME}(?:/${NAME})*$` },
+  { minLength: 1, pattern: `^${NAMES}$` },
   true,
 );
+const FOLDER = query("path", "Names as of a file; empty for the session's folder itself.", {
+  pattern: `^(?:${NAMES})?$`,
+});
 const UNREADY = (schema: Schema) => ({
   "200": described("Ready.", schema),
   "503": described("The first worker is on its way up.", schema),
@@ -224,7 +228,7 @@ export const openapi = {
       "listFiles",
       "List a folder.",
       { "200": described("Its names.", ref("Listing")), ...FILE_REFUSALS },
-      { parameters: [OF_SESSION, { ...PATH, required: false }] },
+      { parameters: [OF_SESSION, FOLDER] },
     ),
     "/file": {
       ...read(
