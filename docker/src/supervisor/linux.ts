@@ -69,11 +69,16 @@ export function endOthers(children: ReadonlySet<number>, spared: readonly number
   return targets.filter((pid) => signal(pid, "SIGKILL")).length > 0;
 }
 
-/** Ends what neither `roots` nor this process have started; returns whether some of it is still there. */
+/**
+ * Ends what descends neither from `roots` nor from outside, as `docker exec` does; returns whether some of it is still
+ * there. Whose parent has ended has this process for one, and who comes from outside has none.
+ */
 export function endOrphans(children: ReadonlySet<number>, roots: readonly number[]): boolean {
   try {
     // Outside of a sandbox all processes are the machine's.
-    return process.pid === 1 && endOthers(children, roots);
+    if (process.pid !== 1) return false;
+    const fromOutside = otherProcesses().filter((pid) => statOf(pid)?.[1] === "0");
+    return endOthers(children, [...roots, ...fromOutside]);
   } catch {
     // No descriptor is left to look with.
     return false;
