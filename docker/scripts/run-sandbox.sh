@@ -98,26 +98,16 @@ create() {
         --publish 127.0.0.1:9998:9998 \
         --publish 127.0.0.1:9999:9999 \
         "$name" 2>&1) || case $said in
-    *"is already in use by"*) await_other ;;
+    *"is already in use by"*) return 1 ;;
     *) fail "the container $name could not be made: $said" ;;
     esac
-}
-
-# Another start was faster; its container has the name a while before it is there.
-await_other() {
-    tries=0
-    while [ -z "$was" ]; do
-        tries=$((tries + 1))
-        [ "$tries" -lt "$most_tries" ] || fail "the container $name could not be made: $said"
-        sleep 0.1
-        was=$(state)
-    done
 }
 
 start() {
     was=$(state)
     case $was in running*) return ;; esac
-    [ -n "$was" ] || create
+    # Another start may be faster, and is waited for then.
+    [ -n "$was" ] || create || return 0
     if ! said=$(docker start "$name" 2>&1); then
         [ -n "$was" ] || docker rm --force "$name" >/dev/null
         case $said in
@@ -135,7 +125,7 @@ wait_until_ready() {
         tries=$((tries + 1))
         was=$(state)
         case $was in
-        running*'9999->'*) ;;
+        '' | created* | running*'9999->'*) ;;
         running*) fail "the container $name publishes no port 9999 (compose.no-network.yml, a proxy); \`$0 -s\` removes it." ;;
         *) tries=$most_tries ;;
         esac
@@ -257,14 +247,21 @@ show() {
         }'
 }
 
+# A signal may come again meanwhile.
+leave() {
+    trap '' HUP INT QUIT TERM
+    for job in $running; do kill "$job" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+
 # Runs its argument, or standard input. A shell waits for foreground jobs before it heeds a signal.
 execute() {
     start
     wait_until_ready
     work=$(mktemp -d)
     running=
-    trap 'kill $running 2>/dev/null || true; rm -rf "$work"' EXIT
-    trap 'exit 130' HUP INT QUIT TERM
+    trap leave EXIT
+    trap 'leave; exit 130' HUP INT QUIT TERM
     if [ $# -gt 0 ]; then
         printf '%s\n' "$1" >"$work/code"
     else
