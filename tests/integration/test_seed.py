@@ -69,7 +69,8 @@ def base() -> Iterator[str]:
 
 def test_the_command_of_the_page_starts_a_container_with_every_limit() -> None:
     page = (DOCKER / "README.md").read_text("utf-8")
-    lawful(f"docker run -d{page.partition('docker run -d')[2].partition('```')[0]}")
+    sh("docker network rm bun-sandbox-isolated")
+    lawful(f"docker network create{page.partition('docker network create')[2].partition('```')[0]}")
     await_health()
     assert json.loads(lawful(CURL))["stdout"] == "Hello from sandbox!\n"
     assert broken() == []
