@@ -25,7 +25,7 @@ from bun_sandbox_kernel.resources import DOCKER_CONTEXT
 from tests.conftest import eventually, sandboxes_of
 from tests.integration.kernels import ANSI, kernel
 
-PROGRAMS = {f"opt/bun-sandbox/{name}.js{form}" for name in ("main", "worker") for form in ("", ".jsc")}
+PROGRAMS = {f"opt/bun-sandbox/{name}.js{form}" for name in ("main", "worker", "apart") for form in ("", ".jsc")}
 """Each as text and as bytecode."""
 
 
@@ -53,7 +53,7 @@ def test_a_terminal_shows_how_far_a_build_is() -> None:
     assert terminal.exitstatus == 0
 
 
-def test_the_image_holds_bun_and_two_programs_and_nothing_to_play_with(engine: DockerEngine) -> None:
+def test_the_image_holds_bun_and_three_programs_and_nothing_to_play_with(engine: DockerEngine) -> None:
     names = contents(str(engine.inspect_image()["Id"]))
     assert {"usr/local/bin/bun", *PROGRAMS} <= names
     programs = {Path(name).name for name in names if "/bin/" in f"/{name}" or "/sbin/" in f"/{name}"}
