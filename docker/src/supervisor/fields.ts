@@ -14,7 +14,7 @@ export function executeRequest(fields: Body): ExecuteRequest {
     session: name(fields, "session"),
     execution: name(fields, "execution") || crypto.randomUUID(),
     count: wholeNumber(fields, "count", 1),
-    file: optionalText(fields, "file") ?? "",
+    file: fields["file"] === undefined ? "" : text(fields, "file"),
     color: flag(fields, "color"),
     timeout_ms: wholeNumber(fields, "timeout_ms", 0),
     store_history: flag(fields, "store_history"),
@@ -87,7 +87,7 @@ function name(fields: Body, wanted: string): string | null {
 }
 
 function wholeNumber(fields: Body, wanted: string, fallback: number, most = 2 ** 31 - 1): number {
-  const value = fields[wanted] ?? fallback;
+  const { [wanted]: value = fallback } = fields;
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= most) return value;
   throw new HttpError(
     400,
@@ -97,7 +97,7 @@ function wholeNumber(fields: Body, wanted: string, fallback: number, most = 2 **
 }
 
 function flag(fields: Body, wanted: string): boolean {
-  const value = fields[wanted] ?? false;
+  const { [wanted]: value = false } = fields;
   if (typeof value === "boolean") return value;
   throw new HttpError(400, "bad_request", `"${wanted}" must be true or false, not ${describe(value)}`);
 }
