@@ -1,5 +1,5 @@
 /**
- * Begins a worker apart from its neighbours: `bun apart.js <its folders as JSON> <program>…`.
+ * Begins a worker apart from its neighbours: `bun apart.js <its bounds as JSON> <program>…`.
  *
  * Landlock bounds a thread and what comes after it, and a worker has threads before it has a say. So this process bounds
  * itself, and the worker's program takes its place.
@@ -7,7 +7,8 @@
 import { dlopen, ptr } from "bun:ffi";
 import { readdirSync } from "node:fs";
 import { endFirst } from "./hidden.ts";
-import { bounds, type Folders, landlockVersion, restrict } from "./landlock.ts";
+import { type Bounds, restrict, rulesOf } from "./landlock.ts";
+import { WORKER_FDS } from "./supervisor/frames.ts";
 
 const { execv, fcntl } = dlopen("libc.so.6", {
   execv: { args: ["ptr", "ptr"], returns: "i32" },
@@ -15,18 +16,18 @@ const { execv, fcntl } = dlopen("libc.so.6", {
 }).symbols;
 /** From <fcntl.h>. */
 const F_SETFD = 2;
-/** What `child.ts` opens for a worker beside its streams; Bun has marked them to be closed now. */
-const INHERITED = [3, 4, 5];
 
-const [folders = "", ...program] = process.argv.slice(2);
+const [given = "", ...program] = process.argv.slice(2);
+const bounds = JSON.parse(given) as Bounds;
 
 // Within the bounds nobody writes to /proc.
 endFirst();
 restrict(
-  landlockVersion(),
-  bounds(JSON.parse(folders) as Folders, (folder) => readdirSync(folder)),
+  bounds.version,
+  rulesOf(bounds, (folder) => readdirSync(folder)),
 );
-for (const fd of INHERITED) fcntl(fd, F_SETFD, 0);
+// Bun has marked what a worker is given beside its streams, to be closed now.
+for (const fd of Object.values(WORKER_FDS)) fcntl(fd, F_SETFD, 0);
 const words = program.map((word) => Buffer.from(`${word}\0`));
 const [path = Buffer.from("\0")] = words;
 execv(ptr(path), ptr(new BigUint64Array([...words.map((word) => BigInt(ptr(word))), 0n])));

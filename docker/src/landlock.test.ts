@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { bounds, type Folders, rightsOf, scopesOf } from "./landlock.ts";
+import { type Bounds, rightsOf, rulesOf, scopesOf } from "./landlock.ts";
 
 const TREE: Readonly<Record<string, readonly string[]>> = {
   "/": ["etc", "proc", "sandbox", "tmp"],
@@ -11,9 +11,9 @@ const EXECUTE_AND_READ = 0b101;
 const LIST = 0b1000;
 const ALL = 0x7fff;
 
-function granted(folders: Partial<Folders> = {}): Record<string, number> {
-  const all = { home: "/sandbox/code/one", shared: [], closed: [], ...folders };
-  const rules = bounds(all, (folder) => TREE[folder] ?? []);
+function granted(folders: Partial<Bounds> = {}): Record<string, number> {
+  const all = { version: 7, home: "/sandbox/code/one", shared: [], closed: [], ...folders };
+  const rules = rulesOf(all, (folder) => TREE[folder] ?? []);
   return Object.fromEntries(rules.map(({ path, rights }) => [path, rights]));
 }
 

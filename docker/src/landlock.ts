@@ -3,9 +3,8 @@
  * and whose memory they look into. Files elsewhere can still be listed, have their sizes read and their modes changed.
  */
 import { dlopen, ptr } from "bun:ffi";
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { readStatus } from "./supervisor/selfcheck.ts";
 
 const { syscall } = dlopen("libc.so.6", {
   syscall: { args: ["i64", "u64", "u64", "u64", "u64"], returns: "i64" },
@@ -37,16 +36,13 @@ const SINKS = ["/dev/null", "/dev/zero", "/dev/full"];
 
 export type Rule = { readonly path: string; readonly rights: number };
 
-/**
- * Which version this process can use: from 1 on it bounds files and memory, from 6 on signals too. 0 for none: the
- * kernel has none, a filter of system calls lets nobody use it, or privileges could be gained.
- */
-export function landlockVersion(): number {
-  if (!readStatus(readFileSync("/proc/self/status", "utf8")).no_new_privs) return 0;
-  return Math.max(0, Number(syscall(LANDLOCK_CREATE_RULESET, 0, 0, CREATE_RULESET_VERSION, 0)));
-}
+/** Which version the kernel lets this process use; negative for none. */
+export const kernelsVersion = (): number =>
+  Number(syscall(LANDLOCK_CREATE_RULESET, 0, 0, CREATE_RULESET_VERSION, 0));
 
-export type Folders = {
+export type Bounds = {
+  /** Of Landlock, from 1 on: files and memory; from 6 on, signals too. */
+  readonly version: number;
   /** May be written by this process alone. */
   readonly home: string;
   /** May be written by all. */
@@ -59,8 +55,8 @@ export type Folders = {
  * Pure: all may be read but what lies beside `home`, and what is closed. Folders are listed everywhere, since whoever
  * looks for a package goes through all above it. `list` tells what lies in a folder.
  */
-export function bounds(
-  { home, shared, closed }: Folders,
+export function rulesOf(
+  { home, shared, closed }: Bounds,
   list: (folder: string) => readonly string[],
 ): Rule[] {
   const unread = [dirname(home), ...closed];
@@ -90,7 +86,6 @@ export const scopesOf = (version: number): bigint => (version < 6 ? 0n : ABSTRAC
  * @throws when the kernel refuses.
  */
 export function restrict(version: number, rules: readonly Rule[]): void {
-  if (version < 1) throw new Error("the kernel has no Landlock any more");
   const attributes = new BigUint64Array([BigInt(rightsOf(version)), 0n, scopesOf(version)]);
   const ruleset = check(
     "landlock_create_ruleset",

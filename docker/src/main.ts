@@ -7,13 +7,12 @@
 import { chmodSync } from "node:fs";
 import { Lifeline } from "./supervisor/lifeline.ts";
 import { hide } from "./hidden.ts";
-import { landlockVersion } from "./landlock.ts";
 import { Homes } from "./supervisor/homes.ts";
 import { target } from "./supervisor/http.ts";
 import { logExecutions, logFailure } from "./supervisor/log.ts";
 import { NDJSON } from "./supervisor/replies.ts";
 import { workersFor } from "./supervisor/place.ts";
-import { readLimits } from "./supervisor/selfcheck.ts";
+import { landlockVersion, readLimits } from "./supervisor/selfcheck.ts";
 import { readSettings, type Settings } from "./supervisor/settings.ts";
 import { type Handler, Server } from "./server.ts";
 import { Workers } from "./workers.ts";

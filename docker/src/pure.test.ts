@@ -2,12 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { END } from "./end.harness.ts";
 import { describeEnd } from "./supervisor/ending.ts";
 import { Lines, LineTooLong, MAX_LINE } from "./supervisor/lines.ts";
 import { readReport } from "./supervisor/report.ts";
 import { readSettings } from "./supervisor/settings.ts";
 import { Transcript } from "./supervisor/transcript.ts";
-import type { EndEvent, Event } from "./wire.ts";
+import type { Event } from "./wire.ts";
 
 describe("reports of a hostile worker", () => {
   test("are read field by field, so that nothing rides along", () => {
@@ -97,19 +98,6 @@ describe("settings", () => {
   });
 });
 
-const end: EndEvent = {
-  type: "end",
-  outcome: "ok",
-  state: "kept",
-  message: "",
-  exit_code: null,
-  wall_ms: 1,
-  cpu_ms: 1,
-  peak_memory_bytes: 1,
-  output_bytes: 0,
-  dropped_bytes: 0,
-};
-
 const answered = (...events: Event[]): unknown => {
   const transcript = new Transcript();
   for (const event of events) transcript.add(event);
@@ -132,7 +120,7 @@ const display = (text: string): Event => ({
 describe("the one JSON object of a person with curl", () => {
   test("gathers streams, displays, result and end", () => {
     const result: Event = { type: "result", data: { "text/plain": "2" }, metadata: {} };
-    const { type: _, ...figures } = end;
+    const { type: _, ...figures } = END;
     const events = [
       print("stdout", "a"),
       print("stderr", "b"),
@@ -140,7 +128,7 @@ describe("the one JSON object of a person with curl", () => {
       print("stdout", "c"),
       display("2"),
     ];
-    expect(answered(...events, result, end)).toEqual({
+    expect(answered(...events, result, END)).toEqual({
       stdout: "ac",
       stderr: "b",
       result: { "text/plain": "2" },
@@ -157,7 +145,7 @@ describe("the one JSON object of a person with curl", () => {
       display("1"),
       { type: "clear", wait: false } as const,
     ];
-    expect(answered(...events, print("stdout", "c"), end)).toMatchObject({
+    expect(answered(...events, print("stdout", "c"), END)).toMatchObject({
       stdout: "c",
       stderr: "",
       displays: [],
@@ -165,7 +153,7 @@ describe("the one JSON object of a person with curl", () => {
   });
 
   test("has an error whenever the outcome is not ok", () => {
-    expect(answered({ ...end, outcome: "timeout", message: "too long" })).toMatchObject({
+    expect(answered({ ...END, outcome: "timeout", message: "too long" })).toMatchObject({
       error: { name: "timeout", message: "too long", traceback: "" },
       result: null,
     });
@@ -174,7 +162,7 @@ describe("the one JSON object of a person with curl", () => {
   test("has whatever text is printed, in whatever pieces", () => {
     const text = `\u0000\u0001"\\\n\u2028 é 🥐`;
     const units = text.split("").map((unit) => print("stdout", unit));
-    expect(answered(...units, print("stderr", text), end)).toMatchObject({ stdout: text, stderr: text });
+    expect(answered(...units, print("stderr", text), END)).toMatchObject({ stdout: text, stderr: text });
   });
 });
 

@@ -14,6 +14,7 @@ import { createConsole } from "./worker/console.ts";
 import { denoAlias, displayGlobals, inspectValue, isFromDisplay, show } from "./display.ts";
 import { endFirst, hide } from "./hidden.ts";
 import { turnEventLoop } from "./worker/interruptible.ts";
+import { WORKER_FDS } from "./supervisor/frames.ts";
 import { Lines } from "./supervisor/lines.ts";
 import { loadCells, metaOf } from "./worker/modules.ts";
 import { keepSource, keepValue, resultGlobals } from "./worker/results.ts";
@@ -22,11 +23,6 @@ import { replaceStandardStreams } from "./worker/streams.ts";
 import { guardTimers } from "./worker/timers.ts";
 import { type CellSource, describeError, startedBy } from "./worker/traceback.ts";
 import type { Command, OutputEvent, Report } from "./wire.ts";
-
-/** What `child.ts` opens for a worker. */
-const CHANNEL_FD = 3;
-const COMMANDS_FD = 4;
-const ANSWERS_FD = 5;
 
 type RunCommand = Extract<Command, { type: "run" }>;
 /** So many cells, counted by what the supervisor numbers, can still be pointed at by a traceback. */
@@ -75,7 +71,7 @@ let latest = unread({
 let running: Ran | null = null;
 let inputs = 0;
 
-const channel = new Channel(CHANNEL_FD, () => {
+const channel = new Channel(WORKER_FDS.channel, () => {
   kill();
   throw new Error("the worker is at its end");
 });
@@ -251,7 +247,7 @@ function showStray(error: unknown): void {
 const load = loadCells();
 const brokenCallback = guardTimers(owner);
 const stdin = new Stdin(
-  ANSWERS_FD,
+  WORKER_FDS.answers,
   (question) => {
     channel.report({ type: "input", id: current().id, input: ++inputs, ...question });
     return inputs;
@@ -288,7 +284,7 @@ hide();
 
 const lines = new Lines();
 void Bun.connect({
-  fd: COMMANDS_FD,
+  fd: WORKER_FDS.commands,
   socket: {
     open: () => channel.report({ type: "ready" }),
     data(_: unknown, bytes: Uint8Array) {

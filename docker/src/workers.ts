@@ -197,7 +197,7 @@ export class Workers {
         place.owner = session;
       },
       isHeld: () => homes !== null && place.session !== null,
-      folders: landlock > 0 ? (homes?.folders(place.name) ?? null) : null,
+      bounds: landlock > 0 ? (homes?.bounds(place.name, landlock) ?? null) : null,
       failed: this.options.failed,
     };
     return new Repl(limits, { ...environment, ...homes?.environment(place.name) }, late, company);

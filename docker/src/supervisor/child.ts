@@ -7,7 +7,7 @@
 import { closeSync } from "node:fs";
 import { dirname } from "node:path";
 import { FRAME_KINDS, type Frame, FrameReader, kindOf } from "./frames.ts";
-import type { Folders } from "../landlock.ts";
+import type { Bounds } from "../landlock.ts";
 import { Lines } from "./lines.ts";
 import { pipe, socketPair } from "./linux.ts";
 import { Outbox } from "./outbox.ts";
@@ -52,13 +52,13 @@ export class Child {
   readonly #printed: readonly Pump[];
 
   /**
-   * @param folders null where nothing keeps it apart from others (apart.ts).
+   * @param bounds null where nothing keeps it apart from others (apart.ts).
    * @throws when the kernel has no room for another process.
    */
-  constructor(environment: Readonly<Record<string, string>>, folders: Folders | null, events: ChildEvents) {
+  constructor(environment: Readonly<Record<string, string>>, bounds: Bounds | null, events: ChildEvents) {
     const { stdout, stderr, channel, answers, commands } = connections();
     try {
-      const apart = folders === null ? [] : [...program("apart"), JSON.stringify(folders)];
+      const apart = bounds === null ? [] : [...program("apart"), JSON.stringify(bounds)];
       this.#process = Bun.spawn([...apart, ...program("worker")], {
         cwd: "/",
         env: environment,

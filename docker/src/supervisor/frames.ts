@@ -19,6 +19,9 @@ export type Frame = {
   readonly bytes: Uint8Array;
 };
 
+/** What a worker is given beside its standard streams: where it sends frames, and where commands and answers come in. */
+export const WORKER_FDS = { channel: 3, commands: 4, answers: 5 } as const;
+
 /** Added to the kind of text before which something waited in the standard streams, and comes first. */
 export const BEHIND_STREAMS = 0x80;
 

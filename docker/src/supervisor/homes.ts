@@ -16,7 +16,7 @@ import {
   statSync,
   unlinkSync,
 } from "node:fs";
-import type { Folders } from "../landlock.ts";
+import type { Bounds } from "../landlock.ts";
 import { empty, within } from "./folders.ts";
 
 const HOME_MODE = 0o700;
@@ -45,10 +45,10 @@ export class Homes {
     return `${this.#root}/${name}`;
   }
 
-  /** What keeps the worker of that name apart; what all may write holds no homes. */
-  folders(name: string): Folders {
+  /** What keeps the worker of that name apart, by a version of Landlock; what all may write holds no homes. */
+  bounds(name: string, version: number): Bounds {
     const shared = this.shared.filter((folder) => folder !== this.#root);
-    return { home: this.path(name), shared, closed: this.closed };
+    return { version, home: this.path(name), shared, closed: this.closed };
   }
 
   environment(name: string): Readonly<Record<string, string>> {

@@ -1,5 +1,6 @@
 /** What stands in the log of each execution. */
 import { describe, expect, test } from "bun:test";
+import { END } from "../end.harness.ts";
 import type { Event, ExecuteRequest } from "../wire.ts";
 import { witnessInto } from "./log.ts";
 
@@ -13,18 +14,6 @@ const REQUEST: ExecuteRequest = {
   timeout_ms: 0,
   store_history: false,
   allow_stdin: false,
-};
-const END: Event = {
-  type: "end",
-  outcome: "ok",
-  state: "kept",
-  message: "",
-  exit_code: null,
-  wall_ms: 1,
-  cpu_ms: 1,
-  peak_memory_bytes: 1,
-  output_bytes: 1,
-  dropped_bytes: 0,
 };
 const print = (text: string, name: "stdout" | "stderr" = "stdout"): Event => ({ type: "stream", name, text });
 const clear = (wait: boolean): Event => ({ type: "clear", wait });

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, readdirSync, readFileSync, statfsSync } from "node:fs";
 import { join } from "node:path";
+import { kernelsVersion } from "../landlock.ts";
 import { isDeniedCallDenied } from "./linux.ts";
 
 /** Sizes in bytes; null where there is no limit. */
@@ -59,6 +60,13 @@ export function readSelfCheck(): SelfCheck {
       .map(({ name }) => name),
   };
 }
+
+/**
+ * Which version of Landlock keeps executions apart: from 1 on it bounds files and memory, from 6 on signals too. 0 for
+ * none: the kernel has none, a filter of system calls lets nobody use it, or privileges could be gained (landlock(7)).
+ */
+export const landlockVersion = (): number =>
+  readStatus(readFileSync("/proc/self/status", "utf8")).no_new_privs ? Math.max(0, kernelsVersion()) : 0;
 
 type Status = Pick<SelfCheck, "uids" | "gids" | "capabilities" | "no_new_privs" | "seccomp">;
 

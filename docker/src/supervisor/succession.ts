@@ -7,7 +7,7 @@ import { Child, type ChildEvents, children, type ExitStatus } from "./child.ts";
 import { makeRoom } from "./folders.ts";
 import { endOthers, isUnhidden, type Usage, usageOfOthers, usageOfTree } from "./linux.ts";
 import { outOfMemoryKills } from "./memory.ts";
-import type { Folders } from "../landlock.ts";
+import type { Bounds } from "../landlock.ts";
 import type { Report } from "../wire.ts";
 
 /** What a worker shares its sandbox with. */
@@ -23,7 +23,7 @@ export type Company = {
   /** Whether somebody has variables in it, and hears of nothing between two executions. */
   readonly isHeld: () => boolean;
   /** Null where nothing keeps it apart from others. */
-  readonly folders: Folders | null;
+  readonly bounds: Bounds | null;
   /** Told that workers cannot start, with what the last of them said. */
   readonly failed: (said: string) => void;
 };
@@ -33,7 +33,7 @@ export const ALONE: Company = {
   memory: { limitBytes: 0, look: () => {} },
   beforeStart: () => {},
   isHeld: () => false,
-  folders: null,
+  bounds: null,
   failed: () => {},
 };
 
@@ -149,7 +149,7 @@ export class Succession {
   }
 
   #start(): void {
-    const child = new Child(this.environment, this.company.folders, {
+    const child = new Child(this.environment, this.company.bounds, {
       printed: (name, cell, bytes) => {
         if (this.child !== child) return;
         if (!this.isReady) this.#said = `${this.#said}${Buffer.from(bytes).toString()}`.slice(-MAX_SAID);
