@@ -16,7 +16,7 @@ fi
 if ! command -v dockerd >/dev/null; then
     echo "No container engine here: installing Docker (docker.io) ..."
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends docker.io iptables >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends docker.io iptables iproute2 >/dev/null
 fi
 
 # A daemon that was killed leaves its number behind, and the next one would not start while anything has it.
@@ -44,3 +44,10 @@ until answers; do
     fi
     sleep 0.5
 done
+
+# A bridge without an address of its own takes that of some container on it, and changes it as they come and go: those
+# that stay then send to an address that nobody has, for ten seconds and more. Given what it has, it keeps it.
+bridge=/sys/class/net/docker0/address
+if [ -r "$bridge" ] && command -v ip >/dev/null; then
+    ip link set dev docker0 address "$(cat "$bridge")"
+fi

@@ -55,8 +55,7 @@ type Events = Pick<ChildEvents, "printed"> & {
 };
 
 const RETRY_START_MS = 5;
-/** A start takes less than a second; one that hangs is not waited for. */
-const START_MS = 5_000;
+const START_MS = 10_000;
 const MAX_FAILED_STARTS = 3;
 /** In characters; the reason stands at the end. */
 const MAX_SAID = 2000;
