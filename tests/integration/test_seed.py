@@ -167,6 +167,23 @@ def test_the_filter_of_system_calls_can_be_taken_away(spelling: str, tmp_path: P
     assert self_check()["seccomp"] == 0
 
 
+@pytest.fixture
+def derived(tmp_path: Path, engine: DockerEngine) -> Iterator[str]:
+    """Build an image of one's own on top, with the line of the page; yield its name."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "own.txt").write_text("mine", "utf-8")
+    lines = f"FROM {image.reference()}\nCOPY --chown=sandbox:sandbox src/ /sandbox/\n"
+    (tmp_path / "Dockerfile").write_text(lines, "utf-8")
+    lawful("docker build -t bun-sandbox-test-derived .", folder=tmp_path)
+    yield "bun-sandbox-test-derived"
+    lawful("docker rmi bun-sandbox-test-derived")
+
+
+def test_files_of_an_image_on_top_belong_to_the_user_sandbox(derived: str) -> None:
+    look = "console.log(require('fs').statSync('/sandbox/own.txt').uid)"
+    assert lawful(f'docker run --rm --entrypoint /usr/local/bin/bun {derived} -e "{look}"') == "10001\n"
+
+
 def test_the_filter_can_be_taken_away_from_the_shell() -> None:
     lawful(f"{compose()} up -d", BUN_SANDBOX_SECCOMP="unconfined")
     await_health()
