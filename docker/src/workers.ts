@@ -12,7 +12,7 @@ import { Files } from "./supervisor/files.ts";
 import type { Homes } from "./supervisor/homes.ts";
 import { HttpError } from "./supervisor/http.ts";
 import { endOrphans } from "./supervisor/linux.ts";
-import { Memory } from "./supervisor/memory.ts";
+import { Memory, type Shortage, whoEnds } from "./supervisor/memory.ts";
 import { Place } from "./supervisor/place.ts";
 import { Queue, tooMany } from "./supervisor/queue.ts";
 import type { Company, Succession } from "./supervisor/succession.ts";
@@ -43,7 +43,7 @@ export type Address = { readonly session: string | null; readonly execution: str
 export class Workers {
   readonly #places: Place[] = [];
   readonly #queue = new Queue(() => this.#free());
-  readonly #memory = new Memory((limitBytes) => this.#endLargest(limitBytes));
+  readonly #memory = new Memory((shortage) => this.#endForRoom(shortage));
   #hasBeenReady = false;
 
   constructor(readonly options: Options) {
@@ -245,11 +245,11 @@ export class Workers {
     );
   }
 
-  #endLargest(limitBytes: number): void {
+  #endForRoom(shortage: Shortage): void {
     const all = this.#successions;
     if (all.some(({ isEndingForMemory }) => isEndingForMemory) || this.#endOrphans()) return;
-    const sizes = all.map((worker) => ({ worker, bytes: worker.usage.memoryBytes }));
-    sizes.toSorted((one, other) => other.bytes - one.bytes)[0]?.worker.endForMemory(limitBytes);
+    const holders = all.map((worker) => ({ worker, bytes: worker.usage.memoryBytes }));
+    whoEnds(holders, shortage)?.worker.endForMemory(shortage.limitBytes);
   }
 
   /** When the oldest execution beside a place began; now where none runs. */

@@ -407,6 +407,17 @@ def test_the_one_that_eats_most_is_ended_first_where_only_all_have_a_limit(box: 
     box.lives()
 
 
+def test_threads_that_eat_on_without_the_first_of_them_have_its_limit(engine: DockerEngine) -> None:
+    eats = "const all = []; for (;;) { all.push(new Uint8Array(1 << 20).fill(1)); Bun.sleepSync(5) }"
+    leaves = f"""new Worker(URL.createObjectURL(new Blob([{json.dumps(eats)}])));
+await Bun.sleep(200);
+const {{ symbols }} = require("bun:ffi").dlopen("libc.so.6", {{ pthread_exit: {{ args: ["ptr"], returns: "void" }} }});
+symbols.pthread_exit(null)"""
+    with served(environment={"MAX_MEMORY": "96m"}) as box:
+        assert box.execute(leaves)["message"] == "memory limit 96 MB reached; all variables are gone"
+        box.lives()
+
+
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 def test_after_an_attack_the_next_is_served(box: Served, bomb: str) -> None:
     assert box.idles()

@@ -188,11 +188,19 @@ function usageOf(pids: readonly number[]): Usage {
     if (fields === null) continue;
     try {
       cpuMs += ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
-      const [, resident, shared] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
-      memoryBytes += (Number(resident) - Number(shared)) * PAGE_BYTES;
+      memoryBytes += privateBytesOf(`/proc/${pid}`) || privateBytesOfThreads(pid);
     } catch {
       // It ended between the listing and the look.
     }
   }
   return { cpuMs, memoryBytes };
 }
+
+function privateBytesOf(folder: string): number {
+  const [, resident, shared] = readFileSync(`${folder}/statm`, "utf8").split(" ");
+  return (Number(resident) - Number(shared)) * PAGE_BYTES;
+}
+
+/** A process whose first thread has ended shows nothing, and the others of it hold what they hold. */
+const privateBytesOfThreads = (pid: number): number =>
+  Math.max(0, ...readdirSync(`/proc/${pid}/task`).map((id) => privateBytesOf(`/proc/${pid}/task/${id}`)));

@@ -25,13 +25,33 @@ const NAMES = existsSync(`${CGROUPS}/cgroup.controllers`)
     };
 /** The most of the limit that is kept for the pages of programs. */
 const PROGRAMS_SHARE = 1 / 4;
+/** So much of what is in use at once. */
+const SPARE = 2;
+
+/** For so long memory may be counted that nobody has any more. */
+const LEAVING_MS = 200;
+
+/** How much is held of how much, and since when that is too much. */
+export type Shortage = { readonly limitBytes: number; readonly heldBytes: number; readonly ms: number };
+
+/** Pure: who has to go. Whoever takes most; nobody while most is held by nobody, who may have just left. */
+export function whoEnds<Holder extends { readonly bytes: number }>(
+  holders: readonly Holder[],
+  { heldBytes, ms }: Shortage,
+): Holder | undefined {
+  const known = holders.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (known < heldBytes / 2 && ms < LEAVING_MS) return undefined;
+  return holders.toSorted((one, other) => other.bytes - one.bytes)[0];
+}
 
 export class Memory {
   #programs = 0;
   #kills = outOfMemoryKills();
 
-  /** `endLargest` ends the worker that takes most; it is told the limit in bytes. */
-  constructor(readonly endLargest: (limitBytes: number) => void) {}
+  #shortSince = Infinity;
+
+  /** `makeRoom` ends whom it has to. */
+  constructor(readonly makeRoom: (shortage: Shortage) => void) {}
 
   /** 0 for none; it may change while the sandbox runs. */
   get limitBytes(): number {
@@ -42,7 +62,8 @@ export class Memory {
   /**
    * Ends a worker where memory is short. The kernel would rather take the pages of programs away, this one's too, and
    * read them again a moment later, than call it short: all would come to a stand, and no cell be told why. So there has
-   * to be room for as much of them as there was. What an earlier sandbox has read is not counted here, and stays.
+   * to be room for twice as much of them as there was, since the kernel does not know which are needed. What an earlier
+   * sandbox has read is not counted here, and stays.
    */
   look(): void {
     const { limitBytes } = this;
@@ -50,10 +71,12 @@ export class Memory {
     preferOthersForKilling();
     const statistics = read(NAMES.statistics);
     const files = field(statistics, "inactive_file") + field(statistics, "active_file");
-    this.#programs = Math.max(this.#programs, field(statistics, NAMES.mapped));
+    this.#programs = Math.max(this.#programs, SPARE * field(statistics, NAMES.mapped));
     const held = Number(read(NAMES.usage)) - files;
-    if (held > limitBytes - Math.min(this.#programs, limitBytes * PROGRAMS_SHARE))
-      this.endLargest(limitBytes);
+    const isShort = held > limitBytes - Math.min(this.#programs, limitBytes * PROGRAMS_SHARE);
+    const now = performance.now();
+    this.#shortSince = isShort ? Math.min(this.#shortSince, now) : Infinity;
+    if (isShort) this.makeRoom({ limitBytes, heldBytes: held, ms: now - this.#shortSince });
   }
 
   /** Whether the kernel has ended somebody since the last look, whose memory may still be counted. */
