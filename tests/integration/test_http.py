@@ -40,6 +40,24 @@ BOMBS = {
     "output": "for (;;) console.log('x'.repeat(1e6))",
     "files": "for (let i = 0; ; i++) require('node:fs').writeFileSync('/tmp/' + i, '')",
 }
+HIDDEN_EATERS = {
+    "threads without the first of them": """
+const eats = "const all = []; for (;;) { all.push(new Uint8Array(1 << 20).fill(1)); Bun.sleepSync(5) }";
+new Worker(URL.createObjectURL(new Blob([eats])));
+await Bun.sleep(200);
+const { symbols } = require("bun:ffi").dlopen("libc.so.6", { pthread_exit: { args: ["ptr"], returns: "void" } });
+symbols.pthread_exit(null)""",
+    "shared memory": """
+const { dlopen, toArrayBuffer } = require("bun:ffi");
+const args = ["ptr", "u64", "i32", "i32", "i32", "i64"];
+const { symbols } = dlopen("libc.so.6", { mmap: { args, returns: "ptr" } });
+const [PROT_READ_WRITE, MAP_SHARED_ANONYMOUS] = [3, 0x21];
+for (;;) {
+  const address = symbols.mmap(null, 1 << 20, PROT_READ_WRITE, MAP_SHARED_ANONYMOUS, -1, 0);
+  new Uint8Array(toArrayBuffer(address, 0, 1 << 20)).fill(1);
+  await Bun.sleep(5);
+}""",
+}
 HEADERS = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 900) for number in range(2000))
 NO_REQUESTS = {
     "flood of headers": b"GET /health HTTP/1.1\r\nHost: x\r\n" + HEADERS + b"\r\n",
@@ -407,15 +425,13 @@ def test_the_one_that_eats_most_is_ended_first_where_only_all_have_a_limit(box: 
     box.lives()
 
 
-def test_threads_that_eat_on_without_the_first_of_them_have_its_limit(engine: DockerEngine) -> None:
-    eats = "const all = []; for (;;) { all.push(new Uint8Array(1 << 20).fill(1)); Bun.sleepSync(5) }"
-    leaves = f"""new Worker(URL.createObjectURL(new Blob([{json.dumps(eats)}])));
-await Bun.sleep(200);
-const {{ symbols }} = require("bun:ffi").dlopen("libc.so.6", {{ pthread_exit: {{ args: ["ptr"], returns: "void" }} }});
-symbols.pthread_exit(null)"""
-    with served(environment={"MAX_MEMORY": "96m"}) as box:
-        assert box.execute(leaves)["message"] == "memory limit 96 MB reached; all variables are gone"
-        box.lives()
+@pytest.mark.parametrize("code", HIDDEN_EATERS.values(), ids=HIDDEN_EATERS)
+def test_memory_that_a_process_does_not_show_as_its_own_has_the_same_limit(engine: DockerEngine, code: str) -> None:
+    with served(environment={"MAX_MEMORY": "96m"}) as box, ThreadPoolExecutor() as pool:
+        small = pool.submit(box.execute, "const held = new Uint8Array(30 << 20).fill(1); await Bun.sleep(3000); 1")
+        assert eventually(lambda: box.state()["running"] == 1)
+        assert box.execute(code)["message"] == "memory limit 96 MB reached; all variables are gone"
+        assert small.result()["outcome"] == "ok"
 
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)

@@ -23,7 +23,6 @@ const SOCK_CLOEXEC = O_CLOEXEC;
 
 /** USER_HZ, the unit of times in /proc/<pid>/stat: 100 on every Linux that Bun runs on (proc(5)). */
 const TICKS_PER_SECOND = 100;
-const PAGE_BYTES = 4096;
 
 function check(call: string, returned: number): number {
   if (returned < 0) throw new Error(`${call} was refused by the kernel`);
@@ -174,7 +173,7 @@ function statOf(pid: number): string[] | null {
 
 export type Usage = { readonly cpuMs: number; readonly memoryBytes: number };
 
-/** What all processes but this one use of their own, by the kernel's account; what they share is not counted twice. */
+/** What all processes but this one use, by the kernel's account; files that are mapped are not counted. */
 export const usageOfOthers = (): Usage => usageOf(listed());
 
 /** What a process and its descendants use. */
@@ -188,7 +187,7 @@ function usageOf(pids: readonly number[]): Usage {
     if (fields === null) continue;
     try {
       cpuMs += ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
-      memoryBytes += privateBytesOf(`/proc/${pid}`) || privateBytesOfThreads(pid);
+      memoryBytes += bytesOf(`/proc/${pid}`) || bytesOfThreads(pid);
     } catch {
       // It ended between the listing and the look.
     }
@@ -196,11 +195,12 @@ function usageOf(pids: readonly number[]): Usage {
   return { cpuMs, memoryBytes };
 }
 
-function privateBytesOf(folder: string): number {
-  const [, resident, shared] = readFileSync(`${folder}/statm`, "utf8").split(" ");
-  return (Number(resident) - Number(shared)) * PAGE_BYTES;
+/** What a process has of its own, and what it shares that is no file: whoever maps that holds it too. */
+function bytesOf(folder: string): number {
+  const sizes = readFileSync(`${folder}/status`, "utf8").matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm);
+  return 1024 * sizes.reduce((sum, [, size]) => sum + Number(size), 0);
 }
 
 /** A process whose first thread has ended shows nothing, and the others of it hold what they hold. */
-const privateBytesOfThreads = (pid: number): number =>
-  Math.max(0, ...readdirSync(`/proc/${pid}/task`).map((id) => privateBytesOf(`/proc/${pid}/task/${id}`)));
+const bytesOfThreads = (pid: number): number =>
+  Math.max(0, ...readdirSync(`/proc/${pid}/task`).map((id) => bytesOf(`/proc/${pid}/task/${id}`)));
