@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import quote
 
@@ -189,7 +190,9 @@ class _Registry(BaseHTTPRequestHandler):
 
 def gateway() -> str:
     """Return where containers on Docker's default bridge reach this machine."""
-    return str(package_client().inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"])
+    (config, *_) = package_client().inspect_network("bridge")["IPAM"]["Config"]
+    # An engine says it from its second start on.
+    return str(config.get("Gateway") or ip_network(config["Subnet"])[1])
 
 
 @contextmanager
