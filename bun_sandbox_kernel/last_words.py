@@ -32,10 +32,15 @@ STARVED = (
     "mem_limit and memswap_limit, and take nproc out of its ulimits; if that changes nothing, start it once with "
     "BUN_SANDBOX_SECCOMP=unconfined to see whether it is the filter."
 )
-_PORTS = "Free the ports that are named above, then `docker restart bun-sandbox`."
-_SETTING = "Correct the setting, then `docker compose up -d`."
+_PORTS = "Once the ports are free, `docker restart bun-sandbox`; the line on ports says who has them."
+_SETTING = (
+    "Remove it with `docker rm -f bun-sandbox`, since it keeps its settings; correct the one that is named, and start "
+    "it again."
+)
 _IMAGE = "Build the image again with `bun-sandbox image build --force`."
 _CAUSES = (
+    # The engine's runtime itself, which starts with the filter on.
+    (r"cannot start an already running|unexpected signal during runtime", SECCOMP),
     (r"already allocated|already in use", _PORTS),
     (r"resource temporarily unavailable|EAGAIN|errno 11\b", PROCESSES),
     (r"permission denied|EACCES|errno 13\b", PERMISSIONS),

@@ -61,11 +61,15 @@ def examine() -> Iterator[Check]:
     described = docker_standalone.describe(NAME)
     if described is None:
         return
+    health = _health(described)
+    if not health and described["State"]["Status"] == "running" and described.get("RestartCount"):
+        # Between two ends, most likely: what it says is of the one before.
+        described = {**described, "State": {**described["State"], "Status": "restarting"}}
     begun_s = _seconds(described["State"]["StartedAt"])
     events, words = docker_standalone.last_lines(NAME, _LAST_LINES, begun_s - _RESTART_S)
     yield check_container(described, words)
     yield from check_workers(events)
-    yield from check_apart(_health(described))
+    yield from check_apart(health)
     yield from check_seccomp(described, denials(_kernel_log(), _user(described)))
 
 
@@ -91,7 +95,11 @@ def check_container(described: Mapping[str, Any], words: str) -> Check:
     if state["Status"] in _UP:
         if out_of_memory:
             return Check("warn", f"container: {NAME} is up, and has run out of memory before", MEMORY)
-        return Check("ok", f"container: {NAME} is {state['Status']}")
+        if state["Status"] == "paused":
+            return Check(
+                "warn", f"container: {NAME} is paused, and answers nobody", f"Go on with `docker unpause {NAME}`."
+            )
+        return Check("ok", f"container: {NAME} is running")
     code, error, said = state.get("ExitCode", 0), state.get("Error", ""), last_words(words)
     shown = _together([error, *said] if error else said)
     return Check(
@@ -185,7 +193,10 @@ def holders(published: Mapping[int, str]) -> dict[int, Holder]:
         for connection in psutil.net_connections("tcp"):
             port = connection.laddr.port if connection.laddr else 0
             if port in PORTS and connection.status == psutil.CONN_LISTEN and connection.laddr.ip in _CLASHING:
-                held.setdefault(port, Holder("process", _process(connection.pid)))
+                holder = Holder("process", _process(connection.pid))
+                # The engine's own, of a container that has just come or gone.
+                if not holder.name.startswith("docker-proxy "):
+                    held.setdefault(port, holder)
     return dict(sorted(held.items()))
 
 

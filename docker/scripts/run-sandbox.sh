@@ -131,7 +131,7 @@ wait_until_ready() {
         esac
         if [ "$tries" -ge "$most_tries" ]; then
             docker logs --tail 20 "$name" >&2 || true
-            fail "the container $name does not answer on 127.0.0.1:9999; above is the end of its log."
+            fail "the container $name does not answer on 127.0.0.1:9999; above is the end of its log. It keeps the settings that it was made with: \`$0 -s\` removes it."
         fi
         sleep 0.1
     done
@@ -213,7 +213,10 @@ show() {
         function finish() {
             has_ended = 1
             if (value["outcome"] == "crashed" && value["exit_code"] != "null") code = value["exit_code"]
-            else { code = status[value["outcome"]]; message = value["message"] }
+            else {
+                code = status[value["outcome"]]
+                message = value["message"] limits[value["outcome"]]
+            }
         }
         function refuse(why,   given) {
             has_ended = 1
@@ -223,7 +226,10 @@ show() {
             message = given " did not run: " (why in needs ? needs[why] : value["error/message"])
         }
         BEGIN {
+            limits["timeout"] = "; MAX_EXECUTION_TIME of the container sets it"
+            limits["memory"] = "; MAX_MEMORY and the memory of the container set it"
             needs["bad_request"] = "a program is UTF-8 without NUL characters, and so is the name of its file"
+            needs["unauthorized"] = "the container has a secret, and BUN_SANDBOX_SECRET is not it"
             needs["too_large"] = "a program has at most 1 MiB, escaped as JSON"
             plain["n"] = "\n"; plain["t"] = "\t"; plain["r"] = "\r"; plain["b"] = "\b"; plain["f"] = "\f"
             status["ok"] = 0; status["error"] = status["crashed"] = 1
@@ -261,7 +267,9 @@ execute() {
     work=$(mktemp -d)
     running=
     trap leave EXIT
-    trap 'leave; exit 130' HUP INT QUIT TERM
+    # A shell that loops goes on after an exit, and stops where a signal ended the command.
+    trap 'leave; trap - INT; kill -s INT "$$"' INT
+    trap 'leave; exit 130' HUP QUIT TERM
     if [ $# -gt 0 ]; then
         printf '%s\n' "$1" >"$work/code"
     else
@@ -274,7 +282,8 @@ execute() {
     request <"$work/code" >"$work/body"
     mkfifo "$work/answer"
     # The secret stays out of the arguments.
-    printf 'header = "Authorization: Bearer %s"\n' "${BUN_SANDBOX_SECRET-}" |
+    secret=$(printf '%s' "${BUN_SANDBOX_SECRET-}" | sed 's/[\\"]/\\&/g')
+    printf 'header = "Authorization: Bearer %s"\n' "$secret" |
         curl -q --noproxy '*' --silent --no-buffer --config - --data-binary "@$work/body" --header "Accept: $accept" \
             --header 'Content-Type: application/json' http://127.0.0.1:9998/execute >"$work/answer" &
     running=$!
@@ -286,11 +295,14 @@ execute() {
 command -v docker >/dev/null || fail "there is no docker; install it (Debian and Ubuntu: apt-get install docker.io)."
 command -v curl >/dev/null || fail "there is no curl; install it (Debian and Ubuntu: apt-get install curl)."
 
+command -v awk >/dev/null || fail "there is no awk; install it (Debian and Ubuntu: apt-get install mawk)."
+
 accept=application/x-ndjson
 file=
 if [ "${1-}" = --json ]; then
     accept=application/json
     shift
+    case ${1-} in -[dslrh]*) fail "--json goes with code, and not with $1." ;; esac
 fi
 case ${1-} in -f | --) taken=2 ;; *) taken=1 ;; esac
 if [ $# -gt "$taken" ]; then
@@ -319,6 +331,8 @@ case ${1-} in
     ;;
 -f)
     file=${2-}
+    [ -n "$file" ] || fail "there is no file after -f."
+    [ "$file" != - ] || fail "for standard input give - without -f."
     [ ! -d "$file" ] || fail "$file is a folder; give a file after -f."
     [ -r "$file" ] || fail "the file $file cannot be read; give one after -f."
     execute <"$file"

@@ -23,12 +23,13 @@ import type {
 
 /** The worker already runs a cell, or the sandbox belongs to another session. */
 export class Busy extends Error {}
+export const RUNS_ANOTHER = "the worker is running another cell; wait for its end or interrupt it";
 
 type Lost = readonly [Outcome, EndEvent["state"], message: string, ExitStatus];
 
 const MEMORY_WATCH_MS = 50;
-/** So many questions of one cell may wait for their answers. */
-const MAX_INPUTS = 100;
+/** So many questions about code may wait for their answers. */
+const MAX_QUESTIONS = 8;
 /** So many cells can still be told apart when output of theirs arrives late. */
 const REMEMBERED = 200;
 
@@ -42,6 +43,7 @@ export class Repl {
   /** Also the latest that have ended. */
   readonly #executions = new Map<number, Execution>();
   readonly #questions = new Questions();
+  #asked = 0;
 
   constructor(
     public limits: Limits,
@@ -66,8 +68,7 @@ export class Repl {
    * @throws {Busy} at once, before anything runs.
    */
   execute(request: ExecuteRequest, emit: (event: Event) => void): Promise<void> {
-    if (this.#current !== null)
-      throw new Busy("the worker is running another cell; wait for its end or interrupt it");
+    if (this.#current !== null) throw new Busy(RUNS_ANOTHER);
     const { promise, resolve } = Promise.withResolvers<void>();
     const execution = this.#begin(request, emit, resolve);
     if (this.#lost === null) this.#runWhenReady(execution);
@@ -133,19 +134,31 @@ export class Repl {
     const input = this.#current?.inputs.get(id);
     if (input === undefined) return false;
     this.#current?.inputs.delete(id);
-    if (input.blocking) this.succession.child?.answerInput({ id, value, interrupted: false });
-    else this.succession.child?.send({ type: "input", id, value });
+    this.#answer(id, input.blocking, value);
     return true;
+  }
+
+  #answer(id: number, blocking: boolean, value: string | null): void {
+    if (blocking) this.succession.child?.answerInput({ id, value, interrupted: false });
+    else this.succession.child?.send({ type: "input", id, value });
   }
 
   /** @throws {Busy} when the worker does not answer, since a cell holds it. */
   async ask(question: Question): Promise<Answer> {
-    await this.succession.whenReady;
-    const answer = await this.#questions.ask((id) =>
-      this.succession.child?.send({ type: "ask", id, question }),
-    );
-    if (answer?.about !== question.about) throw new Busy("the worker is running a cell");
-    return answer;
+    if (this.#asked >= MAX_QUESTIONS) throw new Busy("the worker has too many questions to answer");
+    this.#asked++;
+    try {
+      await this.succession.whenReady;
+      const { child } = this.succession;
+      const answer =
+        child === null || child.isBehind
+          ? null
+          : await this.#questions.ask((id) => child.send({ type: "ask", id, question }));
+      if (answer?.about !== question.about) throw new Busy("the worker is running a cell");
+      return answer;
+    } finally {
+      this.#asked--;
+    }
   }
 
   #begin(request: ExecuteRequest, emit: (event: Event) => void, finished: () => void): Execution {
@@ -188,12 +201,9 @@ export class Repl {
         if (execution?.id === report.id) execution.begun = true;
         break;
       case "input": {
-        if (execution === null || execution.id !== report.id) break;
-        if (execution.inputs.size >= MAX_INPUTS) break;
-        const { input: id, blocking, prompt, password } = report;
-        execution.inputs.set(id, { blocking });
-        execution.flush();
-        execution.emit({ type: "input", id, prompt, password });
+        if (execution === null || execution.id !== report.id || execution.ask(report)) break;
+        // Who writes reports of its own may never read.
+        if (!this.succession.child?.isBehind) this.#answer(report.input, report.blocking, null);
         break;
       }
       case "done":

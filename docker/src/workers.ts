@@ -4,7 +4,7 @@
  * Law: a session's worker runs nobody else's code; without a session a worker runs one execution and ends with it; who
  * cannot be served soon is told at once.
  */
-import { Busy, Repl } from "./repl.ts";
+import { Busy, Repl, RUNS_ANOTHER } from "./repl.ts";
 import { room } from "./supervisor/answer.ts";
 import { children } from "./supervisor/child.ts";
 import type { Limits } from "./supervisor/ending.ts";
@@ -98,17 +98,30 @@ export class Workers {
     gone: AbortSignal,
   ): Promise<{ readonly repl: Repl; readonly ended: Promise<void> }> {
     const { session } = request;
-    // Before a session is looked up, which may be closed meanwhile.
-    if (session !== null) await room();
-    const place =
-      session !== null ? this.#of(session) : this.isShared ? await this.#queue.take(gone) : this.#unclaimed();
-    place.since = Date.now();
-    const ended = place.repl.execute(request, emit).finally(() => {
+    const place = await this.#take(session, gone);
+    const release = (): void => {
       place.since = Date.now();
-      if (session === null) place.isTaken = false;
+      place.isTaken = false;
       this.#queue.serve();
-    });
-    return { repl: place.repl, ended };
+    };
+    try {
+      await room();
+      // It may have been closed meanwhile.
+      if (session !== null) this.#of(session);
+      place.since = Date.now();
+      return { repl: place.repl, ended: place.repl.execute(request, emit).finally(release) };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async #take(session: string | null, gone: AbortSignal): Promise<Place> {
+    if (session === null && this.isShared) return this.#queue.take(gone);
+    const place = session === null ? this.#unclaimed() : this.#of(session);
+    if (place.isTaken) throw new Busy(RUNS_ANOTHER);
+    place.isTaken = true;
+    return place;
   }
 
   /**

@@ -57,6 +57,20 @@ for (;;) {
   new Uint8Array(toArrayBuffer(address, 0, 1 << 20)).fill(1);
   await Bun.sleep(5);
 }""",
+    "page tables": """
+const { dlopen, read } = require("bun:ffi");
+const { symbols } = dlopen("libc.so.6", {
+  mmap: { args: ["ptr", "u64", "i32", "i32", "i32", "i64"], returns: "ptr" },
+  madvise: { args: ["ptr", "u64", "i32"], returns: "i32" },
+});
+const [bytes, step, PROT_READ, MAP_PRIVATE_ANONYMOUS_NORESERVE, MADV_NOHUGEPAGE] = [2 ** 38, 2 ** 21, 1, 0x4022, 15];
+const address = symbols.mmap(null, bytes, PROT_READ, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+symbols.madvise(address, bytes, MADV_NOHUGEPAGE);
+for (let at = 0; at < bytes; at += step) {
+  read.u8(address, at);
+  if (at % (250 * step) === 0) await Bun.sleep(20);
+}
+await new Promise(() => {});""",
 }
 HEADERS = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 900) for number in range(2000))
 NO_REQUESTS = {

@@ -100,9 +100,11 @@ def test_the_status_is_that_of_the_program() -> None:
     assert "Error: of the program" in failed.stderr
     assert status("process.exit(7)") == 7
     late = run("while (true) {}")
-    assert (late.returncode, "time limit" in late.stderr) == (124, True)
+    assert (late.returncode, "time limit; MAX_EXECUTION_TIME of the container sets it" in late.stderr) == (124, True)
     eaten = run("const all = []; while (true) all.push(new Uint8Array(1 << 22).fill(1))")
     assert (eaten.returncode, "memory limit" in eaten.stderr) == (137, True)
+    exits = run("process.exit(124)")
+    assert (exits.returncode, "MAX_EXECUTION_TIME" in exits.stderr) == (124, False)
     assert status("-f", "/nothing") == status("-x") == status() == 125
 
 
@@ -116,6 +118,9 @@ def test_the_status_is_that_of_the_program() -> None:
         (["-f", "a.ts", "b.ts"], "there is an argument too many: b.ts; quote all of the code as one"),
         (["-d", "console.log(5)"], "there is an argument too many: console.log(5); quote all of the code as one"),
         (["--"], "there is no code after --"),
+        (["-f"], "there is no file after -f"),
+        (["-f", "-"], "for standard input give - without -f"),
+        (["--json", "-s"], "--json goes with code, and not with -s"),
     ],
 )
 def test_arguments_that_it_does_not_take_are_named_and_nothing_starts(arguments: list[str], said: str) -> None:
@@ -268,12 +273,33 @@ def test_a_container_without_a_port_is_said_without_waiting() -> None:
     assert done.stderr.startswith("run-sandbox: the container bun-sandbox publishes no port 9999")
 
 
-def test_a_container_with_a_secret_runs_the_code_of_those_who_know_it() -> None:
-    assert run("-d", BUN_SANDBOX_SECRET="s3cret").returncode == 0
-    assert run("console.log(1)", BUN_SANDBOX_SECRET="s3cret").stdout == "1\n"
+@pytest.mark.parametrize("secret", ["s3cret", 'a"b\\c d'])
+def test_a_container_with_a_secret_runs_the_code_of_those_who_know_it(secret: str) -> None:
+    assert run("-d", BUN_SANDBOX_SECRET=secret).returncode == 0
+    assert run("console.log(1)", BUN_SANDBOX_SECRET=secret).stdout == "1\n"
     stranger = run("console.log(1)")
     assert (stranger.returncode, stranger.stdout) == (125, "")
-    assert "secret" in stranger.stderr
+    assert stranger.stderr.endswith("the container has a secret, and BUN_SANDBOX_SECRET is not it\n")
+
+
+def test_a_container_with_a_wrong_setting_is_said_to_keep_it() -> None:
+    done = run("console.log(1)", MAX_EXECUTION_TIME="5s")
+    assert done.returncode == 125
+    assert 'MAX_EXECUTION_TIME is "5s"; give whole milliseconds' in done.stderr
+    assert "It keeps the settings that it was made with" in done.stderr
+    assert run("-s").returncode == 0
+    assert run("console.log(1)", MAX_EXECUTION_TIME="5000").stdout == "1\n"
+
+
+def test_one_interrupt_ends_a_loop_of_the_shell() -> None:
+    assert run("-d").returncode == 0
+    loop = f"for i in 1 2 3; do {SCRIPT} \"console.log('begun'); await Bun.sleep(60000)\"; done"
+    with subprocess.Popen(["bash", "-c", loop], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=30) in {130, -signal.SIGINT}
+        assert process.stdout.read() == ""
 
 
 def test_a_taken_port_is_said_in_one_sentence_and_nothing_is_left() -> None:

@@ -42,7 +42,7 @@ def test_who_has_a_port_is_named_with_its_process() -> None:
         )
         lawful(f"docker create --name {NAME} -p 127.0.0.1:9998:9998 {NAME}")
         assert sh(f"docker start {NAME}").returncode != 0
-        assert finds(lambda check: "address already in use" in check.text and "Free the ports" in check.remedy)
+        assert finds(lambda check: "address already in use" in check.text and "Once the ports are free" in check.remedy)
     assert finds(lambda check: check.text == "ports: 9998 and 9999 are free")
 
 
@@ -59,7 +59,7 @@ def test_the_last_words_of_a_dead_container_are_shown_with_what_to_do() -> None:
     assert finds(lambda check: "exit status 1, and said: BUN_SANDBOX_SECRET_FILE is" in check.text)
     lawful(f"docker rm {NAME}")
     dies("-e MAX_MEMORY=lots")
-    assert finds(lambda check: 'MAX_MEMORY is "lots"' in check.text and "Correct the setting" in check.remedy)
+    assert finds(lambda check: 'MAX_MEMORY is "lots"' in check.text and "correct the one that is named" in check.remedy)
 
 
 def test_a_container_that_had_too_little_memory_is_told() -> None:
@@ -112,7 +112,7 @@ def test_what_a_container_says_again_and_again_is_shown_once_and_whole() -> None
         lambda check: (
             "is restarting, with exit status 1, and said: MAX_MEMORY is" in check.text
             and check.text.count("MAX_MEMORY is") == 1
-            and "Correct the setting" in check.remedy
+            and "correct the one that is named" in check.remedy
         )
     )
 

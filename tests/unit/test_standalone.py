@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -53,7 +54,7 @@ def test_a_container_that_is_up_is_well_and_one_that_was_short_of_memory_is_told
     [
         (137, "", "", "mem_limit"),
         (159, "", "", "BUN_SANDBOX_SECCOMP=unconfined"),
-        (128, "Bind for 127.0.0.1:9998 failed: port is already allocated", "", "Free the ports"),
+        (128, "Bind for 127.0.0.1:9998 failed: port is already allocated", "", "Once the ports are free"),
         (
             1,
             "",
@@ -64,9 +65,10 @@ def test_a_container_that_is_up_is_well_and_one_that_was_short_of_memory_is_told
             1,
             "",
             "BUN_SANDBOX_SECRET_FILE … cannot be read (ENOENT: no such file); give a file that …",
-            "Correct the setting",
+            "correct the one that is named",
         ),
-        (1, "", 'MAX_MEMORY is "lots"; give bytes with an optional unit', "Correct the setting"),
+        (1, "", 'MAX_MEMORY is "lots"; give bytes with an optional unit', "correct the one that is named"),
+        (128, "fatal error: unexpected signal during runtime execution", "", "BUN_SANDBOX_SECCOMP=unconfined"),
         (1, "", "EPERM: operation not permitted", "BUN_SANDBOX_SECCOMP=unconfined"),
         (1, "", "exec /usr/local/bin/bun: resource temporarily unavailable", "take nproc out"),
         (132, "", "panic: failed to create the event loop: errno 1", "BUN_SANDBOX_SECCOMP=unconfined"),
@@ -133,7 +135,7 @@ def test_of_an_uncaught_error_its_message_is_shown_without_the_source() -> None:
 def test_the_latest_of_two_causes_decides() -> None:
     said = last_words.last_words(f'{UNCAUGHT}MAX_MEMORY is "lots"; give bytes with an optional unit\n')
     assert len(said) == 2
-    assert "Correct the setting" in last_words.remedy_of_words(said, "")
+    assert "correct the one that is named" in last_words.remedy_of_words(said, "")
 
 
 @pytest.mark.parametrize("length", [100, 1000])
@@ -205,6 +207,11 @@ def test_documents_name_the_user_of_the_compose_file_and_that_of_the_image(page:
     assert str(SandboxPolicy.uid) in line
 
 
+def test_a_container_that_is_paused_is_told_with_how_it_goes_on() -> None:
+    check = standalone.check_container(described("paused", 0), "")
+    assert (check.status, "docker unpause bun-sandbox" in check.remedy) == ("warn", True)
+
+
 def test_what_a_container_said_brings_a_terminal_to_do_nothing() -> None:
     check = standalone.check_container(described(), "\x1b]0;mine\x07 \u202eolleh")
     assert check.text.isprintable()
@@ -229,6 +236,14 @@ def test_a_process_and_a_container_on_a_port_are_told_apart(monkeypatch: pytest.
     monkeypatch.setattr(psutil, "net_connections", lambda _: [])
     assert standalone.holders({9999: "web", 80: "other"}) == {9999: Holder("container", "web")}
     assert json.dumps(standalone.holders({})) == "{}"
+
+
+def test_the_engine_s_own_process_on_a_port_is_no_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    listens = SimpleNamespace(laddr=SimpleNamespace(ip="127.0.0.1", port=9998), status=psutil.CONN_LISTEN, pid=7)
+    monkeypatch.setattr(psutil, "net_connections", lambda _: [listens])
+    for name, strangers in {"docker-proxy": 0, "python3": 1}.items():
+        monkeypatch.setattr(psutil, "Process", lambda _, name=name: SimpleNamespace(name=lambda: name))
+        assert len(standalone.holders({})) == strangers
 
 
 @pytest.mark.parametrize(("version", "status"), [(0, "warn"), (5, "warn"), (6, "ok"), (7, "ok")])

@@ -83,6 +83,11 @@ export class Child {
     void this.#follow(channel.read, events);
   }
 
+  /** Whether it has yet to read so much that no more should be sent. */
+  get isBehind(): boolean {
+    return this.#commands.isFull || this.#answers.isFull;
+  }
+
   send(command: Command): void {
     // An interrupt may have swallowed the end of an earlier line.
     this.#commands.send(`\n${JSON.stringify(command)}\n`);

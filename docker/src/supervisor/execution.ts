@@ -3,7 +3,7 @@
  *
  * Law: it shows its outputs in the order in which they happened, and no more of them than a cell may.
  */
-import type { Event, ExecuteRequest, Outcome, OutputEvent } from "../wire.ts";
+import type { Event, ExecuteRequest, Outcome, OutputEvent, Report } from "../wire.ts";
 import type { Usage } from "./linux.ts";
 
 /** Text is collected this long, so that a flood of short lines becomes few events. */
@@ -12,6 +12,8 @@ const COLLECT_MS = 5;
 const MAX_TEXT_BYTES = 1 << 16;
 /** So many workers may end before they have read a stateless execution. */
 const MAX_TRIES = 3;
+/** So many questions of one cell may wait for their answers. */
+const MAX_INPUTS = 100;
 /** What the smallest event costs of a cell's output, so that a million empty ones have an end. */
 const MIN_EVENT_BYTES = 256;
 
@@ -37,13 +39,14 @@ export class Execution {
   /** The inputs that the cell waits for, and which of them blocks it. */
   readonly inputs = new Map<number, { readonly blocking: boolean }>();
   readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  #lastInput = 0;
   #text = "";
   #textName: Name = "stdout";
   #flush: NodeJS.Timeout | null = null;
 
   constructor(
     readonly id: number,
-    readonly request: ExecuteRequest,
+    public request: ExecuteRequest,
     readonly maxOutputBytes: number,
     readonly usageBefore: Usage,
     public emit: (event: Event) => void,
@@ -71,10 +74,20 @@ export class Execution {
   }
 
   show(event: OutputEvent): void {
-    const bytes = Math.max(MIN_EVENT_BYTES, JSON.stringify(event).length);
-    if (this.#charge(bytes) < bytes) return;
+    if (!this.#pay(JSON.stringify(event))) return;
     this.flush();
     this.#send(event);
+  }
+
+  /** Asks for input, and returns whether somebody may answer: each input has a number above that of the one before. */
+  ask({ input: id, blocking, prompt, password }: Extract<Report, { type: "input" }>): boolean {
+    const isLawful = this.request.allow_stdin && id > this.#lastInput && this.inputs.size < MAX_INPUTS;
+    if (!isLawful || !this.#pay(prompt)) return false;
+    this.#lastInput = id;
+    this.inputs.set(id, { blocking });
+    this.flush();
+    this.emit({ type: "input", id, prompt, password });
+    return true;
   }
 
   /** Sends the text that has been collected. */
@@ -95,10 +108,17 @@ export class Execution {
     this.#send({ type: "stream", name: "stderr", text });
   }
 
-  /** Lets go of the request, which has had its answer. */
+  /** Lets go of the request, which has had its answer; only output that is late still wants a name. */
   finish(): void {
+    this.request = { ...this.request, code: "", file: "" };
     this.emit = () => {};
     this.finished();
+  }
+
+  /** Counts what goes out in one piece or not at all. */
+  #pay(text: string): boolean {
+    const bytes = Math.max(MIN_EVENT_BYTES, Buffer.byteLength(text));
+    return this.#charge(bytes) === bytes;
   }
 
   /** Counts output of whatever kind, and returns how much of it the cell may still show. */

@@ -4,17 +4,26 @@
  */
 import { readFileSync } from "node:fs";
 
+/** As they were when they could last be read: there may be no descriptor left. */
+const tables = new Map<string, string>();
+
 export function isFromInside(address: string): boolean {
   const plain = address.replace(/^::ffff:/, "");
   if (plain.startsWith("127.") || plain === "::1") return true;
+  const isInet6 = plain.includes(":");
+  const table = read(isInet6 ? "/proc/net/if_inet6" : "/proc/net/fib_trie");
+  // Nobody can tell, so that it may be.
+  if (table === undefined) return true;
+  return isInet6 ? ownInet6(table).has(expanded(plain)) : ownInet(table).has(plain);
+}
+
+function read(path: string): string | undefined {
   try {
-    return plain.includes(":")
-      ? ownInet6(readFileSync("/proc/net/if_inet6", "utf8")).has(expanded(plain))
-      : ownInet(readFileSync("/proc/net/fib_trie", "utf8")).has(plain);
+    tables.set(path, readFileSync(path, "utf8"));
   } catch {
-    // Nobody can tell, so that it may be.
-    return true;
+    // The last one it is.
   }
+  return tables.get(path);
 }
 
 /** Pure: each address of this machine's own stands on the line before `/32 host LOCAL`. */

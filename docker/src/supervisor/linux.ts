@@ -195,9 +195,11 @@ function usageOf(pids: readonly number[]): Usage {
   return { cpuMs, memoryBytes };
 }
 
-/** What a process has of its own, and what it shares that is no file: whoever maps that holds it too. */
+/** What a process has of its own, its page tables too, and what it shares that is no file: whoever maps that holds it. */
 function bytesOf(folder: string): number {
-  const sizes = readFileSync(`${folder}/status`, "utf8").matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm);
+  const sizes = readFileSync(`${folder}/status`, "utf8").matchAll(
+    /^(?:RssAnon|RssShmem|VmPTE):\s+(\d+) kB$/gm,
+  );
   return 1024 * sizes.reduce((sum, [, size]) => sum + Number(size), 0);
 }
 

@@ -33,7 +33,9 @@ test("a line that nobody reads is said, once", async () => {
   const { ours, theirs } = socketPair();
   let said = 0;
   const outbox = new Outbox(ours, () => said++);
-  for (const line of LINES) outbox.send(line);
+  expect(outbox.isFull).toBeFalse();
+  for (const line of [...LINES, ...LINES]) outbox.send(line);
+  expect(outbox.isFull).toBeTrue();
   await until(() => said > 0);
   outbox.send("more\n");
   outbox.close();

@@ -9,6 +9,8 @@ import { neverBlock } from "./linux.ts";
 /** How long a worker may leave a line unread. */
 const PATIENCE_MS = 5000;
 const RETRY_MS = 5;
+/** Two of the largest requests. */
+const FULL_BYTES = 2 << 20;
 
 type Line = { rest: Uint8Array; readonly deadline: number };
 
@@ -25,6 +27,11 @@ export class Outbox {
     neverBlock(fd);
   }
 
+  /** Whether so much waits for a reader that no more should be added. */
+  get isFull(): boolean {
+    return this.#lines.reduce((sum, { rest }) => sum + rest.length, 0) > FULL_BYTES;
+  }
+
   send(text: string): void {
     if (!this.#isOpen) return;
     this.#lines.push({ rest: Buffer.from(text), deadline: performance.now() + PATIENCE_MS });
@@ -33,6 +40,7 @@ export class Outbox {
 
   close(): void {
     this.#isOpen = false;
+    this.#lines.length = 0;
     clearTimeout(this.#retry);
     closeSync(this.fd);
   }

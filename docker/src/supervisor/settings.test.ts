@@ -32,3 +32,9 @@ test("the page's defaults are those of the container", async () => {
   const defaults = [...(await documented())].map(([name, value]) => [name, value ?? undefined] as const);
   expect(readSettings(Object.fromEntries(defaults))).toEqual(readSettings({}));
 });
+
+test("an audit is asked for by 1, and what is neither 1 nor 0 is refused", () => {
+  expect(readSettings({ BUN_SANDBOX_AUDIT: "1" }).isAudit).toBeTrue();
+  expect(readSettings({ BUN_SANDBOX_AUDIT: "" }).isAudit).toBeFalse();
+  expect(() => readSettings({ BUN_SANDBOX_AUDIT: "true" })).toThrow('BUN_SANDBOX_AUDIT is "true"; give 1');
+});

@@ -35,8 +35,8 @@ export function readSettings(env: Environment): Settings {
     socket: env["BUN_SANDBOX_SOCKET"] || null,
     port: 9998,
     healthPort: 9999,
-    lifeline: env["BUN_SANDBOX_LIFELINE"] === "1",
-    isAudit: env["BUN_SANDBOX_AUDIT"] === "1",
+    lifeline: flag(env, "BUN_SANDBOX_LIFELINE"),
+    isAudit: flag(env, "BUN_SANDBOX_AUDIT"),
     identity: { version: env["BUN_SANDBOX_VERSION"] ?? "", bun: Bun.version },
     workerEnvironment: {
       HOME: "/sandbox/code",
@@ -65,6 +65,12 @@ function secretOfFile(path: string | undefined): string {
   const secret = content.replace(/\r?\n$/, "");
   if (secret === "") throw new Error(`${told} it is empty; write the secret into it`);
   return secret;
+}
+
+function flag(env: Environment, name: string): boolean {
+  const value = env[name] || "0";
+  if (value === "0" || value === "1") return value === "1";
+  throw new Error(`${name} is "${value}"; give 1, or 0 as where it is unset`);
 }
 
 function milliseconds(env: Environment, name: string, fallback: number): number {
