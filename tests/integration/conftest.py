@@ -11,6 +11,7 @@ import pytest
 from bun_sandbox_kernel.engines.docker import DockerEngine
 from tests.integration import operator
 from tests.integration.kernels import Notebook, kernel
+from tests.integration.served import Served, served
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +41,10 @@ def ports(engine: DockerEngine) -> Iterator[None]:
     operator.require_ports()
     yield
     operator.remove()
+
+
+@pytest.fixture(scope="module")
+def box(engine: DockerEngine) -> Iterator[Served]:
+    """Yield a container that serves the tests of a file."""
+    with served() as container:
+        yield container

@@ -25,6 +25,9 @@ HARDENED = (
     "--tmpfs=/sandbox/code:size=32M,nr_inodes=4096,mode=0755,uid=10001,gid=10001,noexec,nosuid,nodev",
 )  # fmt: skip
 
+EATS = "const all = []; for (;;) { all.push(new Uint8Array(1 << 20).fill(1)); await Bun.sleep(1) }"
+"""A program that takes all the memory that it gets."""
+
 
 def docker(*arguments: str) -> str:
     """Run Docker's command line, and return what it prints."""

@@ -32,12 +32,6 @@ while (Date.now() < end) {
 """Reports that an execution writes past its worker (docker/src/supervisor/frames.ts)."""
 
 
-@pytest.fixture(scope="module")
-def box(engine: DockerEngine) -> Iterator[Served]:
-    with served() as container:
-        yield container
-
-
 @contextmanager
 def neighbour(box: Served, megabytes: int, seconds: float) -> Iterator[None]:
     """Let an execution run beside what is done, which has to come to its own end."""
