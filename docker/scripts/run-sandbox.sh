@@ -294,7 +294,6 @@ execute() {
 
 command -v docker >/dev/null || fail "there is no docker; install it (Debian and Ubuntu: apt-get install docker.io)."
 command -v curl >/dev/null || fail "there is no curl; install it (Debian and Ubuntu: apt-get install curl)."
-
 command -v awk >/dev/null || fail "there is no awk; install it (Debian and Ubuntu: apt-get install mawk)."
 
 accept=application/x-ndjson

@@ -47,7 +47,6 @@ export function whoEnds<Holder extends { readonly bytes: number }>(
 export class Memory {
   #programs = 0;
   #kills = outOfMemoryKills();
-
   #shortSince = Infinity;
 
   /** `makeRoom` ends whom it has to. */
